@@ -1,0 +1,39 @@
+/** Names that Envoy's configuration and the services share: headers, metadata, clusters. */
+
+/** Set by ext-authz, removed before the node; a client's own never survive. */
+export const headers = {
+  cluster: 'x-atoma-cluster',
+  stream: 'x-atoma-stream',
+  edit: 'x-atoma-edit',
+  account: 'x-atoma-account',
+  key: 'x-atoma-key',
+  requestId: 'x-request-id',
+} as const;
+
+/** gRPC metadata by which the first ext_authz filter says that it has no body yet and asks about the key only. */
+export const phaseMetadata = { name: 'x-atoma-phase', keyOnly: 'key' } as const;
+
+/** Dynamic metadata written by ext-authz: the exchange as one JSON string. */
+export const exchangeMetadata = {
+  namespace: 'envoy.filters.http.ext_authz',
+  field: 'exchange',
+} as const;
+
+/** Metadata of each endpoint in a load assignment; all values are strings. */
+export const endpointMetadata = {
+  namespace: 'atoma',
+  node: 'node',
+  protocol: 'protocol',
+  stack: 'stack',
+  signer: 'signer',
+} as const;
+
+/** The cluster that holds a model's nodes. */
+export const clusterOf = (model: string) => `model:${model}`;
+
+export const serviceClusters = {
+  extAuthz: 'ext-authz',
+  extProc: 'ext-proc',
+  accessLog: 'access-log',
+  api: 'api',
+} as const;

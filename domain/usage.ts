@@ -1,0 +1,16 @@
+/** What an exchange consumed or may consume; counts are safe integers, and cached tokens are part of the input. */
+export type Usage = {
+  readonly inputTokens: number;
+  readonly cachedInputTokens: number;
+  readonly outputTokens: number;
+  readonly images: number;
+  readonly imagePixels: number;
+};
+
+export const noUsage: Usage = {
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  outputTokens: 0,
+  images: 0,
+  imagePixels: 0,
+};
