@@ -1,0 +1,28 @@
+/** Settings of ext-authz, read from the environment. */
+import { z } from 'zod';
+import {
+  hostPortSetting,
+  integerSetting,
+  logLevelSetting,
+  redisUrlSetting,
+} from '../runtime/config.ts';
+import { pluginsSetting } from '../runtime/plugin.ts';
+
+const mebibyte = 2 ** 20;
+
+export const configSchema = z.object({
+  REDIS_URL: redisUrlSetting,
+  ATOMA_LOG_LEVEL: logLevelSetting,
+  ATOMA_EXT_AUTHZ_LISTEN: hostPortSetting('127.0.0.1:9100'),
+  ATOMA_EXT_AUTHZ_METRICS_LISTEN: hostPortSetting('127.0.0.1:9110'),
+  /** The key that signs bodies for Atoma nodes; without it, models that have such nodes cannot be served. */
+  ATOMA_STACK_OWNER_KEY_FILE: z.string().optional(),
+  ATOMA_BODY_MAX_BYTES: integerSetting({
+    fallback: 20 * mebibyte,
+    min: 1024,
+    max: 256 * mebibyte,
+  }),
+  /** Must exceed the longest time that Envoy waits for the first byte of an answer, retries included. */
+  ATOMA_FIRST_BYTE_LEASE_MS: integerSetting({ fallback: 400_000, min: 1000, max: 3_600_000 }),
+  ATOMA_EXT_AUTHZ_PLUGINS: pluginsSetting,
+});
