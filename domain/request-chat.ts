@@ -1,0 +1,125 @@
+/** Requests of `/v1/chat/completions`. */
+import type { Failure } from './failure.ts';
+import type { RequestShape } from './request.ts';
+import {
+  choicesMax,
+  invalid,
+  isFailure,
+  isGiven,
+  isObject,
+  type JsonObject,
+  parseStream,
+  utf8Length,
+  wholeNumber,
+} from './request-fields.ts';
+
+type MessageSize = {
+  promptBytes: number;
+  mediaParts: number;
+  mediaBytes: number;
+};
+
+/** Messages, tools, the output limit and the number of choices; unknown members are not looked at. */
+export function parseChat(json: JsonObject): RequestShape | Failure {
+  const stream = parseStream(json);
+  if (isFailure(stream)) return stream;
+  const output = parseOutput(json);
+  if (isFailure(output)) return output;
+  const size = parseMessages(json.messages);
+  if (isFailure(size)) return size;
+  const toolBytes = parseTools(json);
+  if (isFailure(toolBytes)) return toolBytes;
+  return { ...stream, ...output, ...size, toolBytes, promptTokens: 0, images: 0, imagePixels: 0 };
+}
+
+function parseOutput(json: JsonObject) {
+  const bounds = { min: 1, max: Number.MAX_SAFE_INTEGER };
+  const older = wholeNumber(json, 'max_tokens', bounds);
+  if (isFailure(older)) return older;
+  const newer = wholeNumber(json, 'max_completion_tokens', bounds);
+  if (isFailure(newer)) return newer;
+  const choices = wholeNumber(json, 'n', { min: 1, max: choicesMax });
+  if (isFailure(choices)) return choices;
+  return { outputTokensAsked: newer ?? older, choices: choices ?? 1 };
+}
+
+function parseMessages(value: unknown) {
+  if (!Array.isArray(value) || value.length === 0) {
+    return invalid('messages', '"messages" must be a list of at least one message.');
+  }
+  const messages: readonly unknown[] = value;
+  const size: MessageSize = { promptBytes: 0, mediaParts: 0, mediaBytes: 0 };
+  for (const [index, message] of messages.entries()) {
+    const failure = addMessage(message, `messages[${index}]`, size);
+    if (failure) return failure;
+  }
+  return { ...size, messages: messages.length };
+}
+
+function addMessage(message: unknown, param: string, size: MessageSize): Failure | undefined {
+  if (!isObject(message)) return invalid(param, 'A message must be an object.');
+  const { role, content } = message;
+  if (typeof role !== 'string') return invalid(`${param}.role`, 'A message needs a role.');
+  if (isGiven(message.tool_calls)) {
+    size.promptBytes += utf8Length(JSON.stringify(message.tool_calls));
+  }
+  if (typeof content === 'string') {
+    size.promptBytes += utf8Length(content);
+    return undefined;
+  }
+  if (!isGiven(content)) {
+    if (role === 'assistant') return undefined;
+    return invalid(`${param}.content`, 'A message needs content.');
+  }
+  if (!Array.isArray(content)) {
+    return invalid(`${param}.content`, 'Content must be a text or a list of parts.');
+  }
+  return addParts(content, `${param}.content`, size);
+}
+
+function addParts(
+  parts: readonly unknown[],
+  param: string,
+  size: MessageSize,
+): Failure | undefined {
+  for (const [index, part] of parts.entries()) {
+    if (!isObject(part) || typeof part.type !== 'string') {
+      return invalid(`${param}[${index}]`, 'A content part must be an object with a type.');
+    }
+    if (part.type === 'text' || part.type === 'refusal') {
+      const text = part.text ?? part.refusal;
+      if (typeof text !== 'string') {
+        return invalid(`${param}[${index}].text`, 'A text part needs a text.');
+      }
+      size.promptBytes += utf8Length(text);
+    } else {
+      size.mediaParts += 1;
+      size.mediaBytes += mediaBytesOf(part);
+    }
+  }
+  return undefined;
+}
+
+/** Bytes that stand in the body as base64: data URLs of pictures, `data` of sounds, `file_data` of files. */
+function mediaBytesOf(part: JsonObject): number {
+  const url = member(part.image_url, 'url') ?? member(part.video_url, 'url');
+  if (url?.startsWith('data:')) return utf8Length(url);
+  const inline = member(part.input_audio, 'data') ?? member(part.file, 'file_data');
+  return inline === undefined ? 0 : utf8Length(inline);
+}
+
+function member(value: unknown, name: string): string | undefined {
+  const found = isObject(value) ? value[name] : undefined;
+  return typeof found === 'string' ? found : undefined;
+}
+
+function parseTools(json: JsonObject): number | Failure {
+  let bytes = 0;
+  for (const param of ['tools', 'functions']) {
+    const value = json[param];
+    if (!isGiven(value)) continue;
+    if (!Array.isArray(value)) return invalid(param, `"${param}" must be a list.`);
+    bytes += utf8Length(JSON.stringify(value));
+  }
+  return bytes;
+}
