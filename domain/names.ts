@@ -37,3 +37,16 @@ export const serviceClusters = {
   accessLog: 'access-log',
   api: 'api',
 } as const;
+
+const endpointAttribute = (field: string) =>
+  `xds.upstream_host_metadata.filter_metadata['${endpointMetadata.namespace}']['${field}']`;
+
+/** Attributes that Envoy sends to ext-proc with the first message of a response. */
+export const responseAttributes = {
+  node: endpointAttribute(endpointMetadata.node),
+  protocol: endpointAttribute(endpointMetadata.protocol),
+  stack: endpointAttribute(endpointMetadata.stack),
+  signer: endpointAttribute(endpointMetadata.signer),
+  /** `via_upstream` for a node's answer; anything else is an answer of Envoy's own and names its cause. */
+  codeDetails: 'response.code_details',
+} as const;
