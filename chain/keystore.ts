@@ -1,0 +1,46 @@
+/** Ed25519 keys in the form of a Sui keystore: base64 of a zero flag byte and the 32-byte seed. */
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { blake2b256 } from './blake2b.ts';
+
+export const ed25519Flag = 0;
+const seedBytes = 32;
+
+// DER of an Ed25519 private key without its seed (RFC 8410, section 7).
+const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+// DER of an Ed25519 public key without its bytes (RFC 8410, section 4).
+const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
+
+export type SigningKey = {
+  readonly privateKey: KeyObject;
+  readonly publicKey: Uint8Array;
+  readonly address: string;
+};
+
+/** Reads a keystore entry; nothing where it is not an Ed25519 one. */
+export function parseKeystoreEntry(entry: string): SigningKey | undefined {
+  const bytes = Buffer.from(entry.trim(), 'base64');
+  if (bytes.length !== 1 + seedBytes || bytes[0] !== ed25519Flag) return undefined;
+  const der = Buffer.concat([pkcs8Prefix, bytes.subarray(1)]);
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  const publicKey = new Uint8Array(spki.subarray(spkiPrefix.length));
+  return { privateKey, publicKey, address: addressOf(ed25519Flag, publicKey) };
+}
+
+/** The keystore entry of a seed, for example of 32 random bytes. */
+export function toKeystoreEntry(seed: Uint8Array): string {
+  if (seed.length !== seedBytes) throw new RangeError(`a seed has ${seedBytes} bytes`);
+  return Buffer.concat([Buffer.of(ed25519Flag), seed]).toString('base64');
+}
+
+/** The Sui address of a public key: BLAKE2b-256 of its flag and bytes. */
+export function addressOf(flag: number, publicKey: Uint8Array): string {
+  const hash = blake2b256(Buffer.concat([Buffer.of(flag), publicKey]));
+  return `0x${Buffer.from(hash).toString('hex')}`;
+}
+
+/** The public key as Node's crypto takes it. */
+export function toPublicKeyObject(publicKey: Uint8Array): KeyObject {
+  const key = Buffer.concat([spkiPrefix, publicKey]);
+  return createPublicKey({ key, format: 'der', type: 'spki' });
+}
