@@ -1,0 +1,122 @@
+/** The life of one exchange in ext-proc: hooks in order, and one answer to each message. */
+import type { Exchange } from '../domain/exchange.ts';
+import type { Ending } from '../domain/reservation.ts';
+import { createExchangeState, type RunTools } from './exchange-state.ts';
+import type { HeaderView, NodeIdentity, ResponseHead } from './plugin.ts';
+import { costHeader } from './plugins/adapt.ts';
+import { proceed, type Reply } from './reply.ts';
+import { createStreamAnswer, type StreamAnswer } from './stream-answer.ts';
+import { failed, type Judged, judgeAnswer, judgeError } from './whole-answer.ts';
+
+/** Who answered: a node, or Envoy itself with the cause in `details`. */
+export type Source =
+  | { readonly kind: 'node'; readonly node: NodeIdentity }
+  | { readonly kind: 'envoy'; readonly node: NodeIdentity; readonly details: string };
+
+type Phase =
+  | { readonly kind: 'request' }
+  | { readonly kind: 'stream'; readonly answer: StreamAnswer }
+  | { readonly kind: 'whole'; readonly head: ResponseHead };
+
+export function createExchangeRun(exchange: Exchange, tools: RunTools) {
+  const state = createExchangeState(exchange, tools);
+  const { pipeline, context } = state;
+  const { tally } = context;
+  let phase: Phase = { kind: 'request' };
+
+  function conclude(judged: Judged): Reply {
+    state.answered(judged.status);
+    state.end(judged.ending);
+    return judged.reply;
+  }
+
+  function responseHeaders(
+    head: ResponseHead,
+    { source, isLast }: { source: Source; isLast: boolean },
+  ): Reply {
+    state.answered(head.status, source.node);
+    if (source.kind === 'envoy') {
+      state.end(endingOfLocalReply(source.details));
+      return proceed;
+    }
+    if (head.status >= 400) return errorHeaders(head, isLast);
+    return isGood(exchange, head, isLast)
+      ? goodHeaders(head)
+      : conclude(failed({ kind: 'node-failed' }, 'node-failed'));
+  }
+
+  function errorHeaders(head: ResponseHead, isLast: boolean): Reply {
+    if (isLast) return conclude(judgeError({ body: new Uint8Array(), head, context }));
+    phase = { kind: 'whole', head };
+    return { ...proceed, bodyMode: 'whole' };
+  }
+
+  function goodHeaders(head: ResponseHead): Reply {
+    const headers = pipeline.responseHeaders(head);
+    if (!exchange.stream) {
+      phase = { kind: 'whole', head };
+      return { ...proceed, headers, bodyMode: 'whole' };
+    }
+    const endsBy = context.node().protocol === 'atoma' ? 'usage' : 'done';
+    const { nowMs } = tools;
+    phase = { kind: 'stream', answer: createStreamAnswer({ pipeline, tally, endsBy, nowMs }) };
+    return { ...proceed, headers, bodyMode: 'streamed' };
+  }
+
+  function streamBody(answer: StreamAnswer, body: Uint8Array, isLast: boolean): Reply {
+    const { bytes, ending } = answer.push(body, isLast);
+    state.noteFirstByte();
+    if (ending !== undefined) state.end(ending);
+    return { ...proceed, body: bytes };
+  }
+
+  function wholeBody(head: ResponseHead, body: Uint8Array): Reply {
+    if (head.status >= 400) return conclude(judgeError({ body, head, context }));
+    const judged = judgeAnswer({ body, status: head.status, pipeline, context });
+    state.noteFirstByte();
+    const reply = conclude(judged);
+    if (reply.kind !== 'continue') return reply;
+    const { cost } = state.chargeAs('completed');
+    return { ...reply, headers: { set: costHeader(cost), remove: [] } };
+  }
+
+  return {
+    requestHeaders: (headers: HeaderView): Reply => ({
+      ...proceed,
+      headers: pipeline.requestHeaders(headers),
+    }),
+    requestBody: (body: Uint8Array): Reply => toEdited(body, pipeline.requestBody(body)),
+    responseHeaders,
+    responseBody(body: Uint8Array, isLast: boolean): Reply {
+      if (phase.kind === 'stream') return streamBody(phase.answer, body, isLast);
+      return phase.kind === 'whole' && !state.isEnded() ? wholeBody(phase.head, body) : proceed;
+    },
+    /** Envoy has let go of the exchange; a caller that left and a node that broke look the same from here. */
+    closed: (): void => state.end('client-aborted'),
+    failed: (): void => state.end('gateway-failed'),
+  };
+}
+
+export type ExchangeRun = ReturnType<typeof createExchangeRun>;
+
+function toEdited(body: Uint8Array, edited: Uint8Array): Reply {
+  if (edited === body) return proceed;
+  // Envoy refuses a body whose length differs from the header.
+  const headers = { set: { 'content-length': String(edited.length) }, remove: [] };
+  return { ...proceed, headers, body: edited };
+}
+
+/** Whether it can become the answer that the caller asked for; nothing of it has been passed on yet. */
+function isGood(exchange: Exchange, head: ResponseHead, isLast: boolean): boolean {
+  const encoding = head.headers.get('content-encoding') ?? 'identity';
+  const type = head.headers.get('content-type') ?? '';
+  const expected = exchange.stream
+    ? /^text\/event-stream\b/i
+    : /^application\/(?:[\w.-]+\+)?json\b/i;
+  return head.status === 200 && encoding === 'identity' && expected.test(type) && !isLast;
+}
+
+function endingOfLocalReply(details: string): Ending {
+  if (details.startsWith('ext_proc_error')) return 'gateway-failed';
+  return /timeout/.test(details) ? 'timed-out' : 'node-failed';
+}

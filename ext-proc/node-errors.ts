@@ -1,0 +1,67 @@
+/** What a node's error means to a caller: the status and code of its answer become one of our failures, or pass. */
+import type { Failure } from '../domain/failure.ts';
+import { isObject, type JsonObject, parseObject } from './json.ts';
+
+/** `alarm` marks answers that speak of a broken stack or signature, which an operator must look at. */
+export type NodeError =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'fail'; readonly failure: Failure; readonly alarm: boolean };
+
+const messageCharsMax = 500;
+const busyRetryMs = 1000;
+
+/** Statuses by which a plain OpenAI node speaks of the caller's own request. */
+const callerStatuses: ReadonlySet<number> = new Set([400, 404, 413, 422]);
+
+/** Statuses of an Atoma node that speak of the gateway's signature or stack. */
+const alarmStatuses: ReadonlySet<number> = new Set([401, 423, 425]);
+
+export function judgeNodeError(answer: {
+  readonly status: number;
+  readonly text: string;
+  readonly protocol: string;
+  readonly retryAfter: string | undefined;
+}): NodeError {
+  const { status, text, protocol } = answer;
+  const error = errorOf(parseObject(text));
+  if (status === 429) {
+    return fail({ kind: 'node-busy', retryAfterMs: toRetryMs(answer.retryAfter) }, false);
+  }
+  if (protocol === 'atoma' && status === 400) {
+    return isOurHeader(error)
+      ? fail({ kind: 'node-failed' }, true)
+      : fail({ kind: 'node-refused', message: toMessage(error) }, false);
+  }
+  if (protocol !== 'atoma' && callerStatuses.has(status)) {
+    return error && typeof error.message === 'string'
+      ? { kind: 'pass' }
+      : fail({ kind: 'node-refused', message: toMessage(error) }, false);
+  }
+  if (status === 504 || status === 408) return fail({ kind: 'node-timeout' }, false);
+  return fail({ kind: 'node-failed' }, alarmStatuses.has(status));
+}
+
+const fail = (failure: Failure, alarm: boolean): NodeError => ({ kind: 'fail', failure, alarm });
+
+/** A header of the node's protocol is the gateway's affair, never the caller's. */
+function isOurHeader(error: JsonObject | undefined): boolean {
+  return error?.code === 'MISSING_HEADER' || error?.code === 'INVALID_HEADER';
+}
+
+/** Both `{"error": {…}}` and the bare `{"object": "error", …}` of older vLLM. */
+function errorOf(json: JsonObject | undefined): JsonObject | undefined {
+  if (isObject(json?.error)) return json.error;
+  return undefined;
+}
+
+/** A stranger's words, bounded and printable. */
+export function toMessage(error: JsonObject | undefined): string {
+  const told = typeof error?.message === 'string' ? error.message : '';
+  const printable = told.replace(/\p{C}+/gu, ' ').trim();
+  const bounded = printable.slice(0, messageCharsMax).toWellFormed();
+  return bounded === '' ? 'The node refused this request.' : bounded;
+}
+
+function toRetryMs(header: string | undefined): number {
+  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : busyRetryMs;
+}

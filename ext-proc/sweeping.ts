@@ -1,0 +1,43 @@
+/** Expires reservations past their lease, in a jittered loop so that replicas take turns. */
+import type { Counter } from 'prom-client';
+import type { Logger } from '../runtime/log.ts';
+
+/** `sweep` expires what is due and tells how many those were. */
+export function startSweeping(options: {
+  readonly sweep: () => Promise<number>;
+  readonly everyMs: number;
+  readonly swept: Counter;
+  readonly log: Logger;
+  readonly random: () => number;
+}): { close(): Promise<void> } {
+  const { sweep, everyMs, swept, log, random } = options;
+  let isClosed = false;
+  let running: Promise<void> = Promise.resolve();
+  let timer = schedule();
+
+  function schedule() {
+    return setTimeout(run, everyMs * (0.5 + random()));
+  }
+
+  function run(): void {
+    running = sweepOnce().then(() => {
+      if (!isClosed) timer = schedule();
+    });
+  }
+
+  async function sweepOnce(): Promise<void> {
+    try {
+      swept.inc(await sweep());
+    } catch (cause) {
+      log.warn({ err: cause }, 'a sweep failed');
+    }
+  }
+
+  return {
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+      return running;
+    },
+  };
+}
