@@ -14,6 +14,8 @@ export type ReserveOrder = {
   readonly keyId: string;
   readonly limits: KeyLimits;
   readonly model: string;
+  /** For the usage record that is written where nobody but the sweeper ends the reservation. */
+  readonly endpoint: Endpoint;
   readonly amount: PicoUsd;
   /** The tokens that count against tokens per minute until the settlement tells the true number. */
   readonly tokens: number;

@@ -1,0 +1,78 @@
+/** Checks every balance against the account's entries; correct while traffic runs, since it reads up to one entry. */
+import type { Balance } from '../domain/reservation.ts';
+import { accountIds } from './accounts.ts';
+import { amountFrom } from './codecs.ts';
+import { accountKeys } from './keys.ts';
+import { balanceFrom } from './ledger.ts';
+import type { Redis } from './redis.ts';
+import { emptyReplay, type Replay, replayEntry } from './replay.ts';
+import { fieldsFrom, listFrom, streamEntriesFrom, textFrom } from './reply.ts';
+import { scripts } from './script.ts';
+
+export type AuditReport = {
+  readonly ok: boolean;
+  readonly accounts: number;
+  /** The sum of all differences found, without sign. */
+  readonly differencePico: bigint;
+  readonly problems: readonly string[];
+};
+
+const entriesPerRead = 1000;
+const amounts = ['available', 'reserved', 'settled', 'deposited'] as const;
+
+export async function audit(redis: Redis): Promise<AuditReport> {
+  const ids = await accountIds(redis, { first: 0, last: -1 });
+  const problems: string[] = [];
+  let differencePico = 0n;
+  for (const id of ids) {
+    const found = await auditAccount(redis, id);
+    problems.push(...found.problems.map((problem) => `${id}: ${problem}`));
+    differencePico += found.difference;
+  }
+  return { ok: problems.length === 0, accounts: ids.length, differencePico, problems };
+}
+
+async function auditAccount(redis: Redis, accountId: string) {
+  const keys = accountKeys(accountId);
+  const picture = await scripts.audit(redis, {
+    keys: [keys.balance, keys.entries, keys.leases],
+    args: [keys.openPrefix],
+  });
+  const [balance, lastEntry, open] = listFrom(picture);
+  const replay = await replayUntil(redis, { entries: keys.entries, last: textFrom(lastEntry) });
+  return compare({ balance: balanceFrom(balance), open: fieldsFrom(open), replay });
+}
+
+async function replayUntil(redis: Redis, { entries, last }: { entries: string; last: string }) {
+  const replay = emptyReplay();
+  for (let first = '-'; last !== ''; ) {
+    const command = ['XRANGE', entries, first, last, 'COUNT', String(entriesPerRead)];
+    const page = streamEntriesFrom(await redis.send(entries, command));
+    for (const entry of page) replayEntry(replay, entry);
+    const end = page.at(-1);
+    if (!end || page.length < entriesPerRead) break;
+    first = `(${end.id}`;
+  }
+  return replay;
+}
+
+function compare(account: { balance: Balance; open: ReadonlyMap<string, string>; replay: Replay }) {
+  const { balance, replay } = account;
+  const problems = [...replay.problems];
+  let difference = 0n;
+  const expectEqual = (name: string, [found, expected]: readonly [bigint, bigint]) => {
+    if (found === expected) return;
+    difference += found < expected ? expected - found : found - expected;
+    problems.push(`${name} is ${found}, expected ${expected}`);
+  };
+
+  for (const name of amounts) expectEqual(name, [balance[name], replay[name]]);
+  const sum = balance.available + balance.reserved + balance.settled;
+  expectEqual('available + reserved + settled', [sum, balance.deposited]);
+  const held = [...account.open.values()].reduce((total, text) => total + amountFrom(text), 0n);
+  expectEqual('money of open reservations', [held, balance.reserved]);
+  for (const id of replay.open.keys()) {
+    if (!account.open.has(id)) problems.push(`${id} is open by its entries only`);
+  }
+  return { problems, difference };
+}

@@ -1,0 +1,102 @@
+/** How records stand in Redis: JSON, strict, with amounts as decimal strings. */
+import { z } from 'zod';
+import { type ApiKey, scopes } from '../domain/api-key.ts';
+import { type Catalogue, endpoints, protocols } from '../domain/model.ts';
+import { type PicoUsd, picoUsd } from '../domain/money.ts';
+import type { Price } from '../domain/price.ts';
+import { endings, type UsageRecord } from '../domain/reservation.ts';
+
+const toJson = (value: unknown): string =>
+  JSON.stringify(value, (_name, field) => (typeof field === 'bigint' ? String(field) : field));
+
+/** Reads an amount that a script or a codec wrote. */
+export function amountFrom(text: string): PicoUsd {
+  if (!/^(0|[1-9]\d{0,18})$/.test(text)) throw new TypeError(`expected an amount, got "${text}"`);
+  return picoUsd(BigInt(text));
+}
+
+const amount = z.string().transform(amountFrom);
+const count = z.int().min(0);
+
+/** JSON has no `undefined`: an absent field reads as one. */
+const maybe = <T extends z.ZodType>(schema: T) =>
+  schema.optional().transform((value): z.output<T> | undefined => value);
+
+const price = z.strictObject({
+  version: z.string(),
+  inputToken: amount,
+  cachedInputToken: amount,
+  outputToken: amount,
+  image: amount,
+  imagePixel: amount,
+});
+
+const apiKey = z.strictObject({
+  id: z.string(),
+  accountId: z.string(),
+  name: z.string(),
+  hint: z.string(),
+  createdMs: count,
+  expiresMs: maybe(count),
+  revokedMs: maybe(count),
+  scopes: z.array(z.enum(scopes)),
+  models: maybe(z.array(z.string())),
+  limits: z.strictObject({
+    requestsPerMinuteMax: maybe(count),
+    tokensPerMinuteMax: maybe(count),
+    parallelRequestsMax: maybe(count),
+    budgetPerDay: maybe(amount),
+    budgetPerMonth: maybe(amount),
+    budgetTotal: maybe(amount),
+  }),
+});
+
+const catalogue = z.strictObject({
+  version: z.string(),
+  models: z.array(
+    z.strictObject({
+      id: z.string(),
+      createdSeconds: count,
+      ownedBy: z.string(),
+      endpoints: z.array(z.enum(endpoints)),
+      protocols: z.array(z.enum(protocols)),
+      contextTokensMax: count,
+      outputTokensMax: count,
+      mediaTokensMax: count,
+      price: maybe(price),
+    }),
+  ),
+});
+
+const usageRecord = z.strictObject({
+  timeMs: count,
+  requestId: z.string(),
+  keyId: z.string(),
+  model: z.string(),
+  endpoint: z.enum(endpoints),
+  nodeId: z.string(),
+  priceVersion: z.string(),
+  usage: z.strictObject({
+    inputTokens: count,
+    cachedInputTokens: count,
+    outputTokens: count,
+    images: count,
+    imagePixels: count,
+  }),
+  estimated: z.boolean(),
+  status: count,
+  ending: z.enum(endings),
+});
+
+export const priceToJson = (value: Price): string => toJson(value);
+export const priceFromJson = (text: string): Price => price.parse(JSON.parse(text));
+
+export const apiKeyToJson = (value: ApiKey): string => toJson(value);
+export const apiKeyFromJson = (text: string): ApiKey => apiKey.parse(JSON.parse(text));
+
+export const catalogueToJson = (value: Catalogue): string => toJson(value);
+export const catalogueFromJson = (text: string): Catalogue => catalogue.parse(JSON.parse(text));
+
+export const usageRecordToJson = (value: UsageRecord): string => toJson(value);
+export const usageRecordFromJson = (text: string): UsageRecord =>
+  usageRecord.parse(JSON.parse(text));

@@ -1,0 +1,56 @@
+/**
+ * Every key in Redis. Keys of one account share the hash tag `{accountId}`, keys of one model's pool share
+ * `{model:<id>}`, so that each script touches one slot of a cluster.
+ */
+
+export const accountKeys = (accountId: string) => ({
+  /** Hash `available reserved settled deposited name createdMs`; lives for ever. Its existence is the account's. */
+  balance: `{${accountId}}:balance`,
+  /** Stream of every movement of money; append-only, never trimmed. */
+  entries: `{${accountId}}:entries`,
+  /** Stream of usage records, the newest `usageRecordsMax`. */
+  usage: `{${accountId}}:usage`,
+  /** Sorted set of open reservations by the end of their lease in ms; a member lives as long as its reservation. */
+  leases: `{${accountId}}:leases`,
+  /** Hash `reference -> amount` of every deposit; lives for ever, so that no deposit is ever repeated. */
+  credits: `{${accountId}}:credits`,
+  /** Set of the account's key ids; lives for ever. */
+  keys: `{${accountId}}:keys`,
+  /** Followed by a request id: hash of one open reservation, deleted when it ends. */
+  openPrefix: `{${accountId}}:open:`,
+  /** Followed by a key id: hash of the key's buckets, parallel count, held and spent money; lives for ever. */
+  limitsPrefix: `{${accountId}}:limits:`,
+});
+
+export const poolKeys = (model: string) => ({
+  /** Hash `free held`, and per stack `units:<id> used:<id> live:<id>`; lives for ever. */
+  pool: `{model:${model}}:pool`,
+  /** Hash `requestId -> units` of open holds; a field lives as long as its hold. */
+  holds: `{model:${model}}:holds`,
+  /** Sorted set of open holds by the end of their lease in ms. */
+  leases: `{model:${model}}:leases`,
+});
+
+/** String: JSON of an API key, found by the SHA-256 of its text; lives for ever, also when revoked. */
+export const keyRecordKey = (sha256hex: string) => `key:${sha256hex}`;
+
+/** Hash `key` (JSON), `revokedMs`, and `secret:<sha256hex>` per text that the key has had; lives for ever. */
+export const keyIndexKey = (keyId: string) => `key-id:${keyId}`;
+
+export const globalKeys = {
+  /** Sorted set of account ids by creation in ms; lives for ever. */
+  accounts: 'accounts',
+  /** Set of the models that have or had a pool; lives for ever. */
+  pooledModels: 'pooled-models',
+  /** Hash `model -> price (JSON)` as the operator set it; lives for ever. */
+  prices: 'prices',
+  /** Hash `version json` of the models on offer; lives for ever. */
+  catalogue: 'catalogue',
+} as const;
+
+/** Pub/sub channels; a message is a hint to read again and may get lost. */
+export const channels = {
+  keys: 'keys-changed',
+  prices: 'prices-changed',
+  catalogue: 'catalogue-changed',
+} as const;

@@ -1,0 +1,16 @@
+-- Makes the live stacks of a pool those given; the use of each stack is kept, also of those that are gone.
+-- KEYS: pool
+-- ARGV: id and units of each stack in turn
+local given, free = {}, 0
+for index = 1, #ARGV, 2 do given[checkId(ARGV[index])] = checkCount(ARGV[index + 1]) end
+local fields = redis.call('HGETALL', KEYS[1])
+for index = 1, #fields, 2 do
+  local stack = fields[index]:match('^live:(.+)$')
+  if stack and not given[stack] then redis.call('HSET', KEYS[1], fields[index], '0') end
+end
+for stack, units in pairs(given) do
+  redis.call('HSET', KEYS[1], 'units:' .. stack, integer(units), 'live:' .. stack, '1')
+  free = free + math.max(0, units - tonumber(redis.call('HGET', KEYS[1], 'used:' .. stack) or '0'))
+end
+redis.call('HSET', KEYS[1], 'free', integer(free))
+return 1

@@ -1,0 +1,59 @@
+/** Everything that is kept in Redis, over one connection. */
+import { randomBytes } from 'node:crypto';
+import type { Ledger, UnitPool } from '../domain/reservation.ts';
+import type { Logger } from '../runtime/log.ts';
+import { type Accounts, createAccounts } from './accounts.ts';
+import { type ApiKeys, createApiKeys } from './api-keys.ts';
+import { type AuditReport, audit } from './audit.ts';
+import { type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
+import { createLedger } from './ledger.ts';
+import { createPrices, type Prices } from './prices.ts';
+import { connectRedis } from './redis.ts';
+import { createSweeper, type Sweeper } from './sweeper.ts';
+import { createUnitPool, type StackKeeper } from './unit-pool.ts';
+import { createUsageList, type UsageList } from './usage-list.ts';
+
+export type Storage = {
+  readonly ledger: Ledger;
+  readonly unitPool: UnitPool & StackKeeper;
+  readonly accounts: Accounts;
+  readonly apiKeys: ApiKeys;
+  readonly prices: Prices;
+  readonly catalogue: CatalogueStore;
+  readonly usage: UsageList;
+  readonly sweeper: Sweeper;
+  audit(): Promise<AuditReport>;
+  /** Throws where Redis does not answer. */
+  ping(): Promise<void>;
+  close(): void;
+};
+
+const idBytes = 12;
+const readyTimeoutMs = 5000;
+
+/**
+ * Waits some seconds for Redis, then returns in any case: without Redis every call throws, and works again once Redis is
+ * back.
+ */
+export async function createStorage(options: { redisUrl: string; log: Logger }): Promise<Storage> {
+  const { log } = options;
+  const redis = connectRedis(options);
+  const nowMs = () => Date.now();
+  const randomId = () => randomBytes(idBytes).toString('hex');
+
+  const storage = {
+    ledger: createLedger(redis),
+    unitPool: createUnitPool(redis),
+    accounts: createAccounts({ redis, nowMs, randomId }),
+    apiKeys: createApiKeys({ redis, nowMs, randomId, randomBytes }),
+    prices: createPrices(redis),
+    catalogue: createCatalogueStore({ redis, log }),
+    usage: createUsageList(redis),
+    sweeper: createSweeper(redis),
+    audit: () => audit(redis),
+    ping: async () => void (await redis.send('ping', ['EXISTS', 'ping'])),
+    close: () => redis.close(),
+  };
+  if (!(await redis.waitUntilReady(readyTimeoutMs))) log.warn('Redis is not ready yet');
+  return storage;
+}

@@ -1,0 +1,147 @@
+/** Real Redis servers for tests: one, or a cluster of three masters; on free ports, in a directory of their own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { env } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from 'redis';
+
+export type TestRedis = {
+  readonly url: string;
+  /** Ends it as a power cut would: by SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port with the same data. */
+  start(): Promise<void>;
+  /** Sends a signal, such as SIGSTOP. */
+  signal(name: NodeJS.Signals): void;
+  stop(): Promise<void>;
+};
+
+const host = '127.0.0.1';
+const startDeadlineMs = 10_000;
+const slots = 16_384;
+/** A node's cluster bus listens at its port plus this. */
+const busOffset = 10_000;
+
+// biome-ignore lint/style/noProcessEnv: a test has no main.ts that could pass the binary on
+const binary = () => env.REDIS_SERVER_BIN ?? 'redis-server';
+
+async function freePort(cluster: boolean): Promise<number> {
+  for (;;) {
+    const port = cluster ? 20_000 + Math.floor(Math.random() * 12_000) : 0;
+    const found = await tryPort(port);
+    if (found === undefined) continue;
+    if (!cluster || (await tryPort(found + busOffset)) !== undefined) return found;
+  }
+}
+
+function tryPort(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, host, () => {
+      const address = server.address();
+      const bound = typeof address === 'object' ? address?.port : undefined;
+      server.close(() => resolve(bound));
+    });
+  });
+}
+
+/** Runs commands over a connection of their own. */
+async function command(port: number, ...commands: string[][]): Promise<unknown> {
+  const client = createClient({
+    url: `redis://${host}:${port}`,
+    RESP: 2,
+    socket: { reconnectStrategy: false },
+  });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    let reply: unknown;
+    for (const args of commands) reply = await client.sendCommand(args);
+    return reply;
+  } finally {
+    client.destroy();
+  }
+}
+
+async function until(what: string, check: () => Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + startDeadlineMs;
+  while (Date.now() < endMs) {
+    if (await check().catch(() => false)) return;
+    await sleep(20);
+  }
+  throw new Error(`timed out: ${what}`);
+}
+
+/** One server; its data is on disk at once unless `args` say otherwise. */
+export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
+  return startServer(await freePort(false), args);
+}
+
+async function startServer(port: number, args: readonly string[]): Promise<TestRedis> {
+  const directory = await mkdtemp(join(tmpdir(), 'atoma-redis-'));
+  const options = `--port ${port} --bind ${host} --dir ${directory} --save`.split(' ');
+  const durable = '--appendonly yes --appendfsync everysec --loglevel warning'.split(' ');
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    child = spawn(binary(), [...options, '', ...durable, ...args], { stdio: 'ignore' });
+    child.on('error', () => {});
+    await until('Redis starts', async () => (await command(port, ['PING'])) === 'PONG');
+  }
+  async function kill(): Promise<void> {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  await start();
+  return {
+    url: `redis://${host}:${port}`,
+    start,
+    kill,
+    signal: (name) => void child?.kill(name),
+    async stop() {
+      await kill();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export type TestCluster = { readonly url: string; stop(): Promise<void> };
+
+/** Three masters that share all slots. */
+export async function startRedisCluster(): Promise<TestCluster> {
+  const ports: number[] = [];
+  while (ports.length < 3) ports.push(await freePort(true));
+  const clustered = '--cluster-enabled yes --cluster-node-timeout 2000'.split(' ');
+  const servers = await Promise.all(
+    ports.map((port) => startServer(port, [...clustered, '--cluster-config-file', `${port}.conf`])),
+  );
+  for (const [index, port] of ports.entries()) {
+    const first = Math.floor((index * slots) / ports.length);
+    const last = Math.floor(((index + 1) * slots) / ports.length);
+    const own = Array.from({ length: last - first }, (_, offset) => String(first + offset));
+    const epoch = ['CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1)];
+    await command(port, epoch, ['CLUSTER', 'ADDSLOTS', ...own]);
+  }
+  const [seed = 0, ...others] = ports;
+  for (const port of others) await command(seed, ['CLUSTER', 'MEET', host, String(port)]);
+  await Promise.all(
+    ports.map((port) =>
+      until('the cluster forms', async () => {
+        const info = String(await command(port, ['CLUSTER', 'INFO']));
+        return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
+      }),
+    ),
+  );
+  return {
+    url: `redis+cluster://${ports.map((port) => `${host}:${port}`).join(',')}`,
+    stop: async () => void (await Promise.all(servers.map((server) => server.stop()))),
+  };
+}
