@@ -20,6 +20,8 @@ export type KeyCache = {
   find(hash: string): Found | Promise<Found>;
   /** Forgets one key, also one that is just being looked up. */
   invalidate(hash: string): void;
+  /** Forgets every key, for when announcements may have been missed. */
+  clear(): void;
 };
 
 export function createKeyCache(options: {
@@ -64,6 +66,11 @@ export function createKeyCache(options: {
       strangers.delete(hash);
       pending.delete(hash);
     },
+    clear() {
+      keys.clear();
+      strangers.clear();
+      pending.clear();
+    },
   };
 }
 
@@ -73,6 +80,7 @@ function createBoundedMap(entriesMax: number) {
   return {
     get: (hash: string) => entries.get(hash),
     delete: (hash: string) => entries.delete(hash),
+    clear: () => entries.clear(),
     set(hash: string, entry: Remembered) {
       if (entries.size >= entriesMax) {
         const { value: oldest } = entries.keys().next();

@@ -1,0 +1,193 @@
+/** The order of the steps from a request to a verdict; every step is a port, every refusal a value. */
+import type { ApiKey } from '../domain/api-key.ts';
+import type { Exchange } from '../domain/exchange.ts';
+import { exchangeToJson } from '../domain/exchange-json.ts';
+import type { Failure } from '../domain/failure.ts';
+import type { Endpoint } from '../domain/model.ts';
+import { clusterOf, headers as names } from '../domain/names.ts';
+import type { Reserved } from '../domain/reservation.ts';
+import type { Holding } from './hold.ts';
+import type { KeyCheck } from './key-check.ts';
+import { targetOf } from './paths.ts';
+import type { Admission, AdmissionStep } from './plugin.ts';
+import type { Quote, QuoteRequest } from './quote.ts';
+import { type Header, toRateHeaders } from './rate-headers.ts';
+
+/** A request as Envoy shows it; the body is empty where only the key is asked about. */
+export type Check = {
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly keyOnly: boolean;
+};
+
+/** What lets a request pass: headers for its way to the node, headers for the client, and the exchange for ext-proc. */
+type Pass = {
+  readonly headers: readonly Header[];
+  readonly headersToRemove: readonly string[];
+  readonly responseHeaders: readonly Header[];
+  readonly exchange: string | undefined;
+};
+
+export type Verdict =
+  | ({ readonly kind: 'admitted' } & Pass)
+  /** The key is good; nothing is held, because nothing is for sale here or the body is still to come. */
+  | ({ readonly kind: 'authenticated' } & Pass)
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  | { readonly kind: 'cancelled' };
+
+export type Decide = (check: Check, signal: AbortSignal) => Promise<Verdict>;
+
+export type Ports = {
+  readonly checkKey: KeyCheck;
+  readonly quote: (request: QuoteRequest) => Quote | Failure;
+  readonly steps: readonly AdmissionStep[];
+  readonly hold: Holding['hold'];
+  readonly leaseMs: number;
+  readonly nowMs: () => number;
+};
+
+/** Path, key, request and price, the user's own steps, money: the cheapest refusals stand first. */
+export function createDecide(ports: Ports): Decide {
+  return async (check, signal) => {
+    const target = targetOf(check.method, check.path);
+    if (target.kind !== 'endpoint' && target.kind !== 'api') return refuse(target);
+
+    const caller = await ports.checkKey(check.headers.authorization, target.scope);
+    if (caller.kind !== 'caller') return refuse(caller);
+    if (check.keyOnly) return { kind: 'authenticated', ...unchanged };
+    if (target.kind === 'api') return authenticate(check, caller.key);
+    return admit({ ...ports, check, key: caller.key, endpoint: target.endpoint, signal });
+  };
+}
+
+type Admitting = Ports & {
+  readonly check: Check;
+  readonly key: ApiKey;
+  readonly endpoint: Endpoint;
+  readonly signal: AbortSignal;
+};
+
+async function admit(options: Admitting): Promise<Verdict> {
+  const { check, key, endpoint, signal } = options;
+  assertRequestId(check.requestId);
+  const quote = options.quote({ key, endpoint, headers: check.headers, body: check.body });
+  if (quote.kind !== 'quote') return refuse(quote);
+
+  const objection = await runSteps(options, quote);
+  if (objection) return refuse(objection);
+
+  const exchange = toExchange(options, quote);
+  const reserved = await options.hold(toHoldOrder(options, quote), signal);
+  if (reserved.kind !== 'reserved') return refuse(reserved);
+  return toAdmitted({ check, exchange, quote, reserved });
+}
+
+/** The first objection of the user's own steps, if any. */
+async function runSteps(options: Admitting, quote: Quote): Promise<Failure | undefined> {
+  if (options.steps.length === 0) return undefined;
+  const { check, key, endpoint, signal } = options;
+  const { requestId, headers, body } = check;
+  const { model, stream, bound, cost } = quote;
+  const admission: Admission = {
+    ...{ requestId, headers, body, key, endpoint, model, stream, bound },
+    costMax: cost,
+  };
+  for (const step of options.steps) {
+    signal.throwIfAborted();
+    const result = await step(admission, signal);
+    if (result.kind !== 'pass') return result;
+  }
+  return undefined;
+}
+
+function toHoldOrder({ check, key, endpoint, leaseMs }: Admitting, quote: Quote) {
+  return {
+    money: {
+      requestId: check.requestId,
+      accountId: key.accountId,
+      keyId: key.id,
+      limits: key.limits,
+      model: quote.model.id,
+      endpoint,
+      amount: quote.cost,
+      tokens: quote.estimatedInputTokens + quote.bound.outputTokens,
+      leaseMs,
+    },
+    units: quote.units,
+    priceVersion: quote.price.version,
+  };
+}
+
+function toExchange({ check, key, endpoint, nowMs }: Admitting, quote: Quote): Exchange {
+  const { price, bound, estimatedInputTokens, units, stream, usageWanted, edits } = quote;
+  return {
+    requestId: check.requestId,
+    accountId: key.accountId,
+    keyId: key.id,
+    model: quote.model.id,
+    reserved: quote.cost,
+    startedMs: nowMs(),
+    ...{ endpoint, price, bound, estimatedInputTokens, units, stream, usageWanted, edits },
+  };
+}
+
+function toAdmitted(options: {
+  readonly check: Check;
+  readonly exchange: Exchange;
+  readonly quote: Quote;
+  readonly reserved: Reserved;
+}): Verdict {
+  const { check, exchange, quote, reserved } = options;
+  const headers: Header[] = [[names.cluster, clusterOf(exchange.model)]];
+  if (exchange.stream) headers.push([names.stream, '1']);
+  if (exchange.edits.length > 0) headers.push([names.edit, '1']);
+  if (quote.signature !== undefined) headers.push([signatureHeader, quote.signature]);
+  return {
+    kind: 'admitted',
+    headers,
+    headersToRemove: smuggledIn(check.headers, headers),
+    responseHeaders: toRateHeaders(reserved),
+    exchange: exchangeToJson(exchange),
+  };
+}
+
+function authenticate({ headers }: Check, key: ApiKey): Verdict {
+  const own: Header[] = [
+    [names.account, key.accountId],
+    [names.key, key.id],
+  ];
+  const headersToRemove = smuggledIn(headers, own);
+  return { kind: 'authenticated', ...unchanged, headers: own, headersToRemove };
+}
+
+const signatureHeader = 'x-signature';
+const ourNames = new Set([signatureHeader, 'x-tx-digest', 'x-user-id']);
+
+/**
+ * Names that only we may set and this request brought along. Envoy strips them before us; where its configuration fails
+ * to, they must not reach a node or a route. What we overwrite is left out, since removal comes last.
+ */
+function smuggledIn(headers: Check['headers'], own: readonly Header[]): string[] {
+  return Object.keys(headers).filter(
+    (name) =>
+      (name.startsWith('x-atoma-') || name.startsWith('x-stack-') || ourNames.has(name)) &&
+      !own.some(([set]) => set === name),
+  );
+}
+
+/** Envoy makes the id; a request without one could not be released or settled, so that it is a fault of the setup. */
+function assertRequestId(requestId: string): void {
+  if (!/^[\w-]{1,64}$/.test(requestId)) throw new Error('the request has no usable x-request-id');
+}
+
+const refuse = (failure: Failure): Verdict => ({ kind: 'refused', failure });
+
+const unchanged: Pass = {
+  headers: [],
+  headersToRemove: [],
+  responseHeaders: [],
+  exchange: undefined,
+};
