@@ -1,0 +1,247 @@
+/** A cluster and a load assignment per model, so that a change costs the size of one model. */
+import type { Fleet, FleetNode, NodeModel } from '../../domain/fleet.ts';
+import { clusterOf, endpointMetadata } from '../../domain/names.ts';
+import { CircuitBreakers } from '../../proto/gen/envoy/config/cluster/v3/circuit_breaker.ts';
+import {
+  Cluster,
+  Cluster_DiscoveryType,
+  Cluster_TransportSocketMatch,
+} from '../../proto/gen/envoy/config/cluster/v3/cluster.ts';
+import { OutlierDetection } from '../../proto/gen/envoy/config/cluster/v3/outlier_detection.ts';
+import { HeaderValueOption_HeaderAppendAction } from '../../proto/gen/envoy/config/core/v3/base.ts';
+import { ClusterLoadAssignment } from '../../proto/gen/envoy/config/endpoint/v3/endpoint.ts';
+import { LbEndpoint } from '../../proto/gen/envoy/config/endpoint/v3/endpoint_components.ts';
+import { HeaderMutation } from '../../proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation.ts';
+import { UpstreamCodec } from '../../proto/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.ts';
+import { HttpFilter } from '../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
+import { RawBuffer } from '../../proto/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts';
+import { UpstreamTlsContext } from '../../proto/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts';
+import { HttpProtocolOptions } from '../../proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
+import { leastRequest, protocolOptions } from './clusters.ts';
+import { addressOf, bytesOf, duration, fromControlPlane, pack, typedConfig } from './proto.ts';
+import type { GatewaySettings } from './settings.ts';
+import type { Resource } from './snapshot.ts';
+
+type Member = { readonly node: FleetNode; readonly model: NodeModel };
+
+type Resources = {
+  readonly cluster: Omit<Resource, 'version'>[];
+  readonly endpoint: Omit<Resource, 'version'>[];
+};
+
+/** In the order of the models' names; a model without nodes keeps an empty cluster, which answers "no node". */
+export function modelResources(fleet: Fleet, settings: GatewaySettings): Resources {
+  const names = new Set([
+    ...fleet.models.map(({ id }) => id),
+    ...fleet.nodes.flatMap(({ models }) => models.map(({ model }) => model)),
+  ]);
+  const models = [...names].filter(isRoutable).sort();
+  const members = new Map(models.map((model) => [model, membersOf(fleet, model)]));
+  return {
+    cluster: [...members].map(([model, nodes]) => toCluster(model, nodes, settings)),
+    endpoint: [...members].map(([model, nodes]) => toLoadAssignment(model, nodes)),
+  };
+}
+
+/** Whether a model's name can travel in a header, by which requests find its cluster. */
+export const isRoutable = (model: string) =>
+  /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/.test(model);
+
+/** The nodes of a model by id; of two at one address the first, since Envoy knows nodes by their address. */
+function membersOf(fleet: Fleet, name: string): Member[] {
+  const members = fleet.nodes.flatMap((node) => {
+    const model = node.models.find((one) => one.model === name);
+    return model ? [{ node, model }] : [];
+  });
+  const byId = members.sort((a, b) => (a.node.id < b.node.id ? -1 : 1));
+  const byAddress = new Map(
+    byId.toReversed().map((member) => [`${member.node.ip} ${member.node.port}`, member]),
+  );
+  return [...byAddress.values()].reverse();
+}
+
+function toLoadAssignment(model: string, members: readonly Member[]): Omit<Resource, 'version'> {
+  const name = clusterOf(model);
+  const assignment = ClusterLoadAssignment.fromPartial({
+    clusterName: name,
+    endpoints: members.length > 0 ? [{ lbEndpoints: members.map(toEndpoint) }] : [],
+  });
+  return { name, bytes: bytesOf(ClusterLoadAssignment, assignment), refersTo: [] };
+}
+
+function toEndpoint({ node, model }: Member): LbEndpoint {
+  const { namespace, ...fields } = endpointMetadata;
+  return LbEndpoint.fromPartial({
+    hostIdentifier: {
+      $case: 'endpoint',
+      value: { address: addressOf({ host: node.ip, port: node.port }), hostname: node.host },
+    },
+    loadBalancingWeight: node.weight,
+    metadata: {
+      filterMetadata: {
+        [namespace]: {
+          [fields.node]: node.id,
+          [fields.protocol]: node.protocol,
+          [fields.signer]: node.signerAddress,
+          // Discovery puts the stack to use first.
+          [fields.stack]: model.stacks[0]?.id ?? '',
+        },
+        ...(node.tls ? { 'envoy.transport_socket_match': { tls: true } } : {}),
+      },
+    },
+  });
+}
+
+function toCluster(
+  model: string,
+  members: readonly Member[],
+  settings: GatewaySettings,
+): Omit<Resource, 'version'> {
+  const name = clusterOf(model);
+  const cluster = Cluster.fromPartial({
+    name,
+    // Dots would split the name of its statistics.
+    altStatName: name.replaceAll(/[^\w:/-]/g, '_'),
+    clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { serviceName: name, edsConfig: fromControlPlane },
+    connectTimeout: duration(3000),
+    // Paid work never goes to nodes that are known to be dead.
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    loadBalancingPolicy: leastRequest,
+    circuitBreakers,
+    outlierDetection,
+    transportSocketMatches: members.some(({ node }) => node.tls) ? [tls(settings), plain] : [],
+    typedExtensionProtocolOptions: protocolOptions(
+      HttpProtocolOptions.fromPartial({
+        // Below the five seconds after which uvicorn closes an idle connection.
+        commonHttpProtocolOptions: { idleTimeout: duration(4000) },
+        upstreamProtocolOptions: {
+          $case: 'explicitHttpConfig',
+          value: { protocolConfig: { $case: 'httpProtocolOptions', value: {} } },
+        },
+        httpFilters: members.some(({ node }) => node.protocol === 'atoma')
+          ? [writeStack, upstreamCodec]
+          : [],
+      }),
+    ),
+  });
+  return {
+    name,
+    bytes: bytesOf(Cluster, cluster),
+    refersTo: [{ type: 'endpoint', name }],
+  };
+}
+
+const circuitBreakers: CircuitBreakers = CircuitBreakers.fromPartial({
+  thresholds: [
+    {
+      maxConnections: 10_000,
+      maxPendingRequests: 4096,
+      maxRequests: 10_000,
+      trackRemaining: true,
+      // Takes the place of `max_retries`, whose default of 3 would fail most requests whenever many need a retry.
+      retryBudget: { budgetPercent: { value: 50 }, minRetryConcurrency: 100 },
+    },
+  ],
+});
+
+/** At most half of the nodes rest, and a lone one never: a model does not go dark for a few errors. */
+const outlierDetection: OutlierDetection = OutlierDetection.fromPartial({
+  consecutive5xx: 5,
+  consecutiveGatewayFailure: 3,
+  enforcingConsecutiveGatewayFailure: 100,
+  splitExternalLocalOriginErrors: true,
+  consecutiveLocalOriginFailure: 2,
+  interval: duration(5000),
+  baseEjectionTime: duration(15_000),
+  maxEjectionTime: duration(120_000),
+  maxEjectionTimeJitter: duration(5000),
+  maxEjectionPercent: 50,
+  alwaysEjectOneHost: false,
+  enforcingSuccessRate: 0,
+  enforcingLocalOriginSuccessRate: 0,
+});
+
+const tls = (settings: GatewaySettings): Cluster_TransportSocketMatch =>
+  Cluster_TransportSocketMatch.fromPartial({
+    name: 'tls',
+    match: { tls: true },
+    transportSocket: {
+      name: 'envoy.transport_sockets.tls',
+      configType: typedConfig(
+        pack(
+          'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+          UpstreamTlsContext,
+          UpstreamTlsContext.fromPartial({
+            autoHostSni: true,
+            autoSniSanValidation: true,
+            commonTlsContext: {
+              validationContextType: {
+                $case: 'validationContext',
+                value: {
+                  trustedCa: {
+                    specifier: { $case: 'filename', value: settings.trustedRootsFile },
+                  },
+                },
+              },
+            },
+          }),
+        ),
+      ),
+    },
+  });
+
+const plain = Cluster_TransportSocketMatch.fromPartial({
+  name: 'plain',
+  match: {},
+  transportSocket: {
+    name: 'envoy.transport_sockets.raw_buffer',
+    configType: typedConfig(
+      pack(
+        'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+        RawBuffer,
+        RawBuffer.fromPartial({}),
+      ),
+    ),
+  },
+});
+
+/** Runs once the node is chosen, for every attempt anew: each node is told its own stack. */
+const writeStack = HttpFilter.fromPartial({
+  name: 'stack',
+  configType: typedConfig(
+    pack(
+      'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+      HeaderMutation,
+      HeaderMutation.fromPartial({
+        mutations: {
+          requestMutations: [
+            {
+              action: {
+                $case: 'append',
+                value: {
+                  header: {
+                    key: 'x-stack-small-id',
+                    value: `%UPSTREAM_METADATA(${endpointMetadata.namespace}:${endpointMetadata.stack})%`,
+                  },
+                  appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+                },
+              },
+            },
+          ],
+        },
+      }),
+    ),
+  ),
+});
+
+const upstreamCodec = HttpFilter.fromPartial({
+  name: 'codec',
+  configType: typedConfig(
+    pack(
+      'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
+      UpstreamCodec,
+      UpstreamCodec.fromPartial({}),
+    ),
+  ),
+});

@@ -1,0 +1,260 @@
+/** The routes: before admission they decide which filters see a request, after it which model's cluster gets it. */
+import { toErrorAnswer } from '../../domain/failure.ts';
+import { headers, serviceClusters } from '../../domain/names.ts';
+import { RouteConfiguration } from '../../proto/gen/envoy/config/route/v3/route.ts';
+import {
+  HeaderMatcher,
+  RetryPolicy,
+  RetryPolicy_ResetHeaderFormat,
+  Route,
+  RouteAction,
+  RouteMatch,
+} from '../../proto/gen/envoy/config/route/v3/route_components.ts';
+import { PreviousHostsPredicate } from '../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts';
+import { authenticationOnly, withBodyEdits, withoutFilters, withoutKeyCheck } from './filters.ts';
+import { bytesOf, duration, headersToSet, pack } from './proto.ts';
+import { answerWaitMsMax, type GatewaySettings, uncheckedBodyBytesMax } from './settings.ts';
+import type { Resource } from './snapshot.ts';
+
+export const routesName = 'gateway';
+
+const inferencePaths = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/v1/images/generations',
+] as const;
+
+// ext-proc may add a few fields to a body of the largest size; it must still fit the buffer that retries replay.
+const editBytesMax = 65_536;
+
+/** The same few routes whatever the fleet: admission names the cluster in a header. */
+export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'version'> {
+  const routes = RouteConfiguration.fromPartial({
+    name: routesName,
+    virtualHosts: [
+      {
+        name: 'gateway',
+        domains: ['*'],
+        requestBodyBufferLimit: BigInt(settings.bodyBytesMax + editBytesMax),
+        routes: [
+          ...admittedRoutes(settings),
+          ...inferencePaths.flatMap((path) => arrivalRoutes(path, settings)),
+          ...apiRoutes(),
+          Route.fromPartial({
+            name: 'unknown',
+            match: anyPath,
+            ...refusal({ kind: 'path-unknown' }),
+          }),
+        ],
+      },
+    ],
+  });
+  return {
+    name: routesName,
+    bytes: bytesOf(RouteConfiguration, routes),
+    refersTo: [{ type: 'cluster', name: serviceClusters.api }],
+  };
+}
+
+const anyPath = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
+
+/** What an admitted request meets, the most specific first. Clients cannot set these headers. */
+function admittedRoutes(settings: GatewaySettings): Route[] {
+  const stream = {
+    name: 'stream',
+    extra: [headers.stream],
+    silenceMs: settings.firstByteTimeoutMs,
+  };
+  const json = { name: 'json', extra: [], silenceMs: settings.jsonTimeoutMs };
+
+  return [
+    {
+      ...stream,
+      name: 'edited-stream',
+      extra: [headers.stream, headers.edit],
+      filters: withBodyEdits,
+    },
+    { ...json, name: 'edited-json', extra: [headers.edit], filters: withBodyEdits },
+    { ...stream, filters: {} },
+    { ...json, filters: {} },
+  ].map(({ name, extra, silenceMs, filters }) =>
+    Route.fromPartial({
+      name,
+      match: { ...anyPath, headers: [headers.cluster, ...extra].map(present) },
+      action: {
+        $case: 'route',
+        value: { ...toModel(settings), retryPolicy: retryElsewhere(silenceMs) },
+      },
+      typedPerFilterConfig: filters,
+      requestHeadersToRemove: keptFromNodes,
+      responseHeadersToRemove: keptFromClients,
+    }),
+  );
+}
+
+/** What a request to a model meets first. Without admission no header names a cluster, so these lead nowhere. */
+function arrivalRoutes(path: string, settings: GatewaySettings): Route[] {
+  const here = { pathSpecifier: { $case: 'path', value: path } } as const;
+  const action = { $case: 'route', value: toModel(settings) } as const;
+  return [
+    Route.fromPartial({
+      name: 'small-body',
+      match: { ...here, headers: [method('POST'), smallBody] },
+      action,
+      typedPerFilterConfig: withoutKeyCheck,
+    }),
+    Route.fromPartial({
+      name: 'large-body',
+      match: { ...here, headers: [method('POST')] },
+      action,
+    }),
+    Route.fromPartial({
+      name: 'wrong-method',
+      match: here,
+      ...refusal({ kind: 'method-not-allowed', allow: 'POST' }),
+    }),
+  ];
+}
+
+/** The gateway's own endpoints; after admission they match here again. */
+function apiRoutes(): Route[] {
+  const under = (value: string) =>
+    RouteMatch.fromPartial({ pathSpecifier: { $case: 'pathSeparatedPrefix', value } });
+  const exactly = (value: string) =>
+    RouteMatch.fromPartial({ pathSpecifier: { $case: 'path', value } });
+
+  const paths = [
+    { match: under('/v1/models'), filters: authenticationOnly },
+    { match: exactly('/v1/account'), filters: authenticationOnly },
+    { match: exactly('/v1/account/usage'), filters: authenticationOnly },
+    { match: exactly('/health'), filters: withoutFilters },
+  ];
+  return paths.flatMap(({ match, filters }) => [
+    Route.fromPartial({
+      name: 'api',
+      match: { ...match, headers: [method('GET')] },
+      action: { $case: 'route', value: toApi },
+      typedPerFilterConfig: filters,
+      requestHeadersToRemove: ['authorization', 'cookie'],
+    }),
+    Route.fromPartial({
+      name: 'wrong-method',
+      match,
+      ...refusal({ kind: 'method-not-allowed', allow: 'GET' }),
+    }),
+  ]);
+}
+
+const toModel = (settings: GatewaySettings): RouteAction =>
+  RouteAction.fromPartial({
+    clusterSpecifier: { $case: 'clusterHeader', value: headers.cluster },
+    hostRewriteSpecifier: { $case: 'autoHostRewrite', value: true },
+    // A generation takes as long as it takes; silence is what is bounded.
+    timeout: duration(0),
+    idleTimeout: duration(answerWaitMsMax(settings)),
+  });
+
+const toApi: RouteAction = RouteAction.fromPartial({
+  clusterSpecifier: { $case: 'cluster', value: serviceClusters.api },
+  timeout: duration(15_000),
+  retryPolicy: {
+    retryOn: 'connect-failure,refused-stream,reset-before-request,reset',
+    numRetries: 2,
+    retryHostPredicate: [previousHosts()],
+    hostSelectionRetryMaxAttempts: 5n,
+  },
+});
+
+// Answers by which a node says that it will not serve the request; another may.
+const retriableStatuses = [423, 425, 429, 500, 502, 503, 504];
+
+/**
+ * Until the first byte has reached the client, another node is tried, also where the first may have begun to work:
+ * the client pays for the one that answers, and no answer at all would be worse than work done twice.
+ */
+function retryElsewhere(silenceMs: number): RetryPolicy {
+  return RetryPolicy.fromPartial({
+    retryOn: 'connect-failure,refused-stream,reset-before-request,reset,retriable-status-codes',
+    retriableStatusCodes: retriableStatuses,
+    numRetries: 2,
+    perTryIdleTimeout: duration(silenceMs),
+    retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
+    rateLimitedRetryBackOff: {
+      resetHeaders: [{ name: 'retry-after', format: RetryPolicy_ResetHeaderFormat.SECONDS }],
+      maxInterval: duration(1000),
+    },
+    retryHostPredicate: [previousHosts()],
+    // Picks follow the weights: beside a node of weight 100, one of weight 1 needs a hundred picks to be found.
+    hostSelectionRetryMaxAttempts: 128n,
+  });
+}
+
+function previousHosts() {
+  return {
+    name: 'envoy.retry_host_predicates.previous_hosts',
+    configType: {
+      $case: 'typedConfig',
+      value: pack(
+        'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+        PreviousHostsPredicate,
+        PreviousHostsPredicate.fromPartial({}),
+      ),
+    },
+  } as const;
+}
+
+/** Who the client is, is no business of a node; compressed answers could not be metered. */
+const keptFromNodes = [
+  'authorization',
+  'proxy-authorization',
+  'api-key',
+  'x-api-key',
+  'cookie',
+  'accept-encoding',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-envoy-external-address',
+  headers.cluster,
+  headers.stream,
+  headers.edit,
+  headers.account,
+  headers.key,
+];
+
+const keptFromClients = ['set-cookie', 'alt-svc'];
+
+type Refusal = Parameters<typeof toErrorAnswer>[0];
+
+/** An answer that Envoy gives without asking anybody. */
+function refusal(failure: Refusal) {
+  const { status, headers: answerHeaders, body } = toErrorAnswer(failure);
+  return {
+    action: {
+      $case: 'directResponse',
+      value: { status, body: { specifier: { $case: 'inlineString', value: body } } },
+    },
+    responseHeadersToAdd: headersToSet(answerHeaders),
+    typedPerFilterConfig: withoutFilters,
+  } as const;
+}
+
+const present = (name: string) =>
+  HeaderMatcher.fromPartial({ name, headerMatchSpecifier: { $case: 'presentMatch', value: true } });
+
+const method = (value: 'GET' | 'POST') =>
+  HeaderMatcher.fromPartial({
+    name: ':method',
+    headerMatchSpecifier: {
+      $case: 'stringMatch',
+      value: { matchPattern: { $case: 'exact', value } },
+    },
+  });
+
+const smallBody = HeaderMatcher.fromPartial({
+  name: 'content-length',
+  headerMatchSpecifier: {
+    $case: 'rangeMatch',
+    value: { start: 0n, end: BigInt(uncheckedBodyBytesMax + 1) },
+  },
+});
