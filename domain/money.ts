@@ -36,3 +36,16 @@ export function formatUsd(amount: bigint): string {
 export function least(left: PicoUsd, right: PicoUsd): PicoUsd {
   return left < right ? left : right;
 }
+
+const million = 1_000_000n;
+
+/** Reads a price in dollars per million units as pico-dollars per unit; nothing where it is finer than that. */
+export function parseUsdPerMillion(text: string): PicoUsd | undefined {
+  const amount = parseUsd(text);
+  if (amount === undefined || amount % million !== 0n) return undefined;
+  return picoUsd(amount / million);
+}
+
+/** Writes a price per unit as dollars per million units. */
+export const formatUsdPerMillion = (pricePerUnit: PicoUsd): string =>
+  formatUsd(pricePerUnit * million);

@@ -1,0 +1,31 @@
+/** `audit`: every balance recomputed from the ledger's entries. */
+import type { Command } from 'commander';
+import { formatUsd } from '../../domain/money.ts';
+import { answer, type CommandContext, CommandError, type Output } from '../command.ts';
+
+export function addAuditCommand(program: Command, context: CommandContext): void {
+  program
+    .command('audit')
+    .description('check that deposits = available + reserved + settled, on live data')
+    .option('--json', 'print JSON')
+    .action(async (options: Output) => {
+      const report = await (await context.storage()).audit();
+      const value = {
+        ok: report.ok,
+        accounts: report.accounts,
+        difference_usd: formatUsd(report.differencePico),
+      };
+      answer(context, options, {
+        value: report.ok ? value : { ...value, problems: report.problems },
+        rows: [
+          {
+            ok: String(report.ok),
+            accounts: String(report.accounts),
+            difference_usd: value.difference_usd,
+          },
+        ],
+        ...(report.ok ? {} : { note: report.problems.join('\n') }),
+      });
+      if (!report.ok) throw new CommandError('The ledger does not add up.');
+    });
+}
