@@ -4,14 +4,14 @@ import type { Logger } from '../runtime/log.ts';
 
 /** `sweep` expires what is due and tells how many those were. */
 export function startSweeping(options: {
-  readonly sweep: () => Promise<number>;
+  readonly sweep: (signal: AbortSignal) => Promise<number>;
   readonly everyMs: number;
   readonly swept: Counter;
   readonly log: Logger;
   readonly random: () => number;
 }): { close(): Promise<void> } {
   const { sweep, everyMs, swept, log, random } = options;
-  let isClosed = false;
+  const closed = new AbortController();
   let running: Promise<void> = Promise.resolve();
   let timer = schedule();
 
@@ -21,13 +21,13 @@ export function startSweeping(options: {
 
   function run(): void {
     running = sweepOnce().then(() => {
-      if (!isClosed) timer = schedule();
+      if (!closed.signal.aborted) timer = schedule();
     });
   }
 
   async function sweepOnce(): Promise<void> {
     try {
-      swept.inc(await sweep());
+      swept.inc(await sweep(closed.signal));
     } catch (cause) {
       log.warn({ err: cause }, 'a sweep failed');
     }
@@ -35,7 +35,7 @@ export function startSweeping(options: {
 
   return {
     close() {
-      isClosed = true;
+      closed.abort();
       clearTimeout(timer);
       return running;
     },
