@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { env } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
+import { resolveRedisServer } from '../launch/tools/redis.ts';
 
 export type TestRedis = {
   readonly url: string;
@@ -26,8 +27,7 @@ const slots = 16_384;
 /** A node's cluster bus listens at its port plus this. */
 const busOffset = 10_000;
 
-// biome-ignore lint/style/noProcessEnv: a test has no main.ts that could pass the binary on
-const binary = () => env.REDIS_SERVER_BIN ?? 'redis-server';
+const binary = resolveRedisServer({ env, progress: () => {} });
 
 async function freePort(cluster: boolean): Promise<number> {
   for (;;) {
@@ -77,9 +77,9 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
   throw new Error(`timed out: ${what}`);
 }
 
-/** One server; its data is on disk at once unless `args` say otherwise. */
-export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
-  return startServer(await freePort(false), args);
+/** One server that writes an append-only file. */
+export async function startRedis(): Promise<TestRedis> {
+  return startServer(await freePort(false), []);
 }
 
 async function startServer(port: number, args: readonly string[]): Promise<TestRedis> {
@@ -89,7 +89,7 @@ async function startServer(port: number, args: readonly string[]): Promise<TestR
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    child = spawn(binary(), [...options, '', ...durable, ...args], { stdio: 'ignore' });
+    child = spawn(await binary, [...options, '', ...durable, ...args], { stdio: 'ignore' });
     child.on('error', () => {});
     await until('Redis starts', async () => (await command(port, ['PING'])) === 'PONG');
   }
@@ -145,3 +145,9 @@ export async function startRedisCluster(): Promise<TestCluster> {
     stop: async () => void (await Promise.all(servers.map((server) => server.stop()))),
   };
 }
+
+/** What a behaviour suite of storage runs over. */
+export const redisKinds = [
+  { name: 'one Redis', start: startRedis },
+  { name: 'a Redis Cluster of three masters', start: startRedisCluster },
+] as const;
