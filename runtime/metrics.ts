@@ -19,7 +19,7 @@ export function createAdmissionMetrics(registry: Registry) {
   return {
     decisions: new Counter({
       name: 'atoma_admission_decisions_total',
-      help: 'Decisions by outcome: "admitted" or the kind of failure.',
+      help: 'Decisions by outcome: "admitted", "authenticated", "cancelled" or the kind of failure.',
       labelNames: ['outcome'] as const,
       registers,
     }),
