@@ -69,8 +69,6 @@ export function createSseParser({ eventBytesMax }: { readonly eventBytesMax: num
   };
 }
 
-export type SseParser = ReturnType<typeof createSseParser>;
-
 /** Finds where events end, across chunks: after each blank line, whichever line ends the stream uses. */
 function createBlankLineScanner() {
   let isLineEmpty = true;

@@ -55,6 +55,12 @@ describe('a JSON answer', () => {
     expect(answer.record).toMatchObject({ ending: 'completed', estimated: false, cost });
   });
 
+  it('loses the headers by which a node could steer the caller', async () => {
+    const headers = { ...json, 'set-cookie': 'a=1', 'x-should-retry': 'true', 'x-vendor': 'v' };
+    const { removed } = await run({ body: chat({ usage }), headers });
+    expect(removed).toEqual(['set-cookie', 'x-should-retry']);
+  });
+
   it('without usage is charged by the own count', async () => {
     const { record } = await run({ body: chat() });
     expect(record).toMatchObject({

@@ -48,7 +48,7 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   function errorHeaders(head: ResponseHead, isLast: boolean): Reply {
     if (isLast) return conclude(judgeError({ body: new Uint8Array(), head, context }));
     phase = { kind: 'whole', head };
-    return { ...proceed, bodyMode: 'whole' };
+    return { ...proceed, headers: pipeline.responseHeaders(head), bodyMode: 'whole' };
   }
 
   function goodHeaders(head: ResponseHead): Reply {

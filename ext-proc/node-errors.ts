@@ -55,7 +55,7 @@ function errorOf(json: JsonObject | undefined): JsonObject | undefined {
 }
 
 /** A stranger's words, bounded and printable. */
-export function toMessage(error: JsonObject | undefined): string {
+function toMessage(error: JsonObject | undefined): string {
   const told = typeof error?.message === 'string' ? error.message : '';
   const printable = told.replace(/\p{C}+/gu, ' ').trim();
   const bounded = printable.slice(0, messageCharsMax).toWellFormed();

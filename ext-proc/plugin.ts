@@ -71,7 +71,7 @@ export type ExchangeHooks = {
 };
 
 /** Which of the request Envoy must show; the control plane opens these phases. */
-export type RequestPhases = 'none' | 'headers' | 'body';
+type RequestPhases = 'none' | 'headers' | 'body';
 
 /** What a plugin module creates from its settings. */
 export type ExtProcPlugin = {

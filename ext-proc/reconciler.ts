@@ -16,7 +16,7 @@ export type LogEntry = {
 };
 
 /** Long enough for another replica to settle what it saw; its own retries are faster than this. */
-const graceMs = 6000;
+const graceMs = 2000;
 const tickMs = 500;
 /** Entries beyond this are left to the sweeper. */
 const waitingMax = 50_000;

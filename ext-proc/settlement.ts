@@ -14,7 +14,8 @@ export type SettlementJob = {
 /** Beyond this many, a settlement is left to the sweeper: memory stays bounded while the ledger is away. */
 const pendingMax = 100_000;
 const backoffMsMin = 100;
-const backoffMsMax = 5000;
+/** Below the reconciler's grace, so that a settlement goes before a release. */
+const backoffMsMax = 1000;
 /** How many ended exchanges are remembered until their access log entry arrives. */
 const endedMax = 50_000;
 

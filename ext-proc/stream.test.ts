@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseKeystoreEntry, toKeystoreEntry } from '../chain/keystore.ts';
+import { signResponse } from '../chain/response-signature.ts';
 import { exchangeToJson } from '../domain/exchange-json.ts';
 import { costOf } from '../domain/price.ts';
 import { noUsage } from '../domain/usage.ts';
@@ -157,6 +159,17 @@ describe('a stream of an Atoma node', () => {
     const { body, record } = await run({ body: content, node: atoma });
     expect(body).toContain('upstream_stream_truncated');
     expect(record.ending).toBe('node-truncated');
+  });
+
+  it('signed by its node is believed', async () => {
+    const key = parseKeystoreEntry(toKeystoreEntry(new Uint8Array(32).fill(7)));
+    if (!key) throw new Error('no key');
+    const end = signResponse(key, usage().trim().slice('data: '.length));
+    const node = { ...atoma, signer: key.address };
+    const { record } = await run({ body: `${content}data: ${end}\n\n`, node });
+    expect(record).toMatchObject({ ending: 'completed', usage: told, estimated: false });
+    const other = await run({ body: `${content}data: ${end.replace('12', '13')}\n\n`, node });
+    expect(other.record.ending).toBe('node-failed');
   });
 
   it('without the signature of its node is not believed', async () => {

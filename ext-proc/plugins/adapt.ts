@@ -15,12 +15,12 @@ export const adapt: ExtProcPlugin = {
   begin({ exchange, node }) {
     return {
       requestBody: (body) => applyEdits(body, exchange.edits),
-      responseHeaders: () => ({
+      responseHeaders: ({ headers }) => ({
         set: {
           'x-gateway-node': node().id,
           ...(exchange.stream ? { 'cache-control': 'no-cache', 'x-accel-buffering': 'no' } : {}),
         },
-        remove: [],
+        remove: [...headers.keys()].filter((name) => steering.test(name)),
       }),
       responseEvent({ json }) {
         if (isObject(json.error)) return failed;
@@ -29,6 +29,10 @@ export const adapt: ExtProcPlugin = {
     };
   },
 };
+
+/** Headers by which a node could steer a caller, or speak in the gateway's name. */
+const steering =
+  /^(?:set-cookie|server|location|alt-svc|www-authenticate|x-should-retry|x-request-id|retry-after(?:-ms)?|x-(?:ratelimit|gateway|atoma|envoy)-.*)$/;
 
 /** The extra chunk of `stream_options.include_usage`: usage and no choices. */
 function isUsageChunk(json: JsonObject): boolean {

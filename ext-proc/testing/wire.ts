@@ -26,9 +26,10 @@ export type Opening = {
 };
 
 /** What the caller would get so far. */
-export type Received = {
+type Received = {
   status: number;
   headers: Record<string, string>;
+  removed: readonly string[];
   body: string;
   mode: number | undefined;
 };
@@ -61,7 +62,7 @@ function openExchange(
   call: ClientDuplexStream<ProcessingRequest, ProcessingResponse>,
   opening: Opening,
 ) {
-  const received: Received = { status: 0, headers: {}, body: '', mode: undefined };
+  const received: Received = { status: 0, headers: {}, removed: [], body: '', mode: undefined };
   const waiting: ((response: ProcessingResponse) => void)[] = [];
   call.on('data', (response: ProcessingResponse) => waiting.shift()?.(response));
   call.on('error', () => {});
@@ -141,6 +142,7 @@ function forwarded(change: BodyMutation | undefined, sent: Buffer): string {
 }
 
 function setHeaders(received: Received, mutation: HeaderMutation | undefined): void {
+  received.removed = [...received.removed, ...(mutation?.removeHeaders ?? [])];
   for (const { header } of mutation?.setHeaders ?? []) {
     if (header) received.headers[header.key] = header.rawValue.toString();
   }
