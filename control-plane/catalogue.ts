@@ -2,6 +2,7 @@
 import type { Fleet, ModelOffer } from '../domain/fleet.ts';
 import { type Catalogue, type Model, type Protocol, protocols } from '../domain/model.ts';
 import type { Price } from '../domain/price.ts';
+import { priceVersionOf } from '../storage/prices.ts';
 import { fingerprintOf } from './fingerprint.ts';
 
 /** By model. */
@@ -35,7 +36,7 @@ export function stateOf(model: Model): ModelState {
 }
 
 function offeredPriceOf({ price }: ModelOffer): Price | undefined {
-  return price && { version: `offer-${fingerprintOf(price)}`, ...price };
+  return price && { version: priceVersionOf(price), ...price };
 }
 
 function protocolsByModel({ nodes }: Fleet): ReadonlyMap<string, ReadonlySet<Protocol>> {

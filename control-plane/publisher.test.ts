@@ -1,0 +1,163 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { emptyFleet, type Fleet, type Stack } from '../domain/fleet.ts';
+import type { Catalogue } from '../domain/model.ts';
+import { createLogger } from '../runtime/log.ts';
+import type { Prices } from './catalogue.ts';
+import { leavingGraceMs, Publisher } from './publisher.ts';
+import { testFleet, testOffer, testPrice } from './testing.ts';
+
+const publishers: Publisher[] = [];
+afterEach(async () => {
+  for (const publisher of publishers.splice(0)) await publisher.close();
+});
+
+/** A publisher that writes down what it does, in order. */
+function createRecorded() {
+  const events: string[] = [];
+  const used = new Map<string, Map<string, number>>();
+  const world = {
+    events,
+    used,
+    away: new Set<string>(),
+    prices: new Map() as Prices,
+    configured: emptyFleet as Fleet,
+    catalogue: undefined as Catalogue | undefined,
+    pools: new Map<string, readonly Stack[]>(),
+  };
+  const reach = () => {
+    if (world.away.has('store')) throw new Error('away');
+  };
+  const publisher = new Publisher({
+    configure(fleet) {
+      world.configured = fleet;
+      events.push(`envoy ${fleet.models.map(({ id }) => id).join()}`);
+    },
+    untilAccepted: async () => void events.push('accepted'),
+    async publish(catalogue) {
+      reach();
+      world.catalogue = catalogue;
+      events.push(`catalogue ${catalogue.models.map(({ id }) => id).join()}`);
+    },
+    async publishedVersion() {
+      reach();
+      return world.catalogue?.version ?? '';
+    },
+    async listPrices() {
+      reach();
+      return world.prices;
+    },
+    async stackUse(model) {
+      reach();
+      return used.get(model) ?? new Map();
+    },
+    async syncStacks(model, stacks) {
+      reach();
+      world.pools.set(model, stacks);
+      for (const { id } of stacks) used.set(model, (used.get(model) ?? new Map()).set(id, 0));
+    },
+    observe: () => undefined,
+    nowMs: () => performance.now(),
+    log: createLogger({ name: 'test', level: 'silent' }),
+  });
+  publishers.push(publisher);
+  return { ...world, world, publisher };
+}
+
+const fleetOf = (...models: string[]) =>
+  testFleet({ models: models.map((id) => testOffer(id, 1n)), nodes: { a: models } });
+
+const atoma = (stacks: readonly Stack[]): Fleet => ({
+  ...fleetOf('m'),
+  nodes: fleetOf('m').nodes.map((node) => ({
+    ...node,
+    protocol: 'atoma',
+    models: [{ model: 'm', stacks }],
+  })),
+});
+
+describe('the publisher', () => {
+  it('tells Envoy of a new model, waits, and only then the services', async () => {
+    const { publisher, events } = createRecorded();
+    publisher.setFleet(fleetOf('a'));
+    await expect.poll(() => events).toEqual(['envoy a', 'accepted', 'catalogue a']);
+  });
+
+  it('withdraws a model from the catalogue first, and from Envoy after the grace', async () => {
+    const { publisher, events, world } = createRecorded();
+    publisher.setFleet(fleetOf('a', 'b'));
+    await expect.poll(() => events).toContain('catalogue a,b');
+    events.length = 0;
+    publisher.setFleet(fleetOf('a'));
+    await expect.poll(() => events).toEqual(['catalogue a']);
+    const startedMs = performance.now();
+    expect(world.configured.nodes[0]?.models.map(({ model }) => model)).toEqual(['a', 'b']);
+    await expect.poll(() => events, { timeout: 5000 }).toEqual(['catalogue a', 'envoy a']);
+    expect(performance.now() - startedMs).toBeGreaterThan(leavingGraceMs - 200);
+  });
+
+  it('tells Envoy at once of a node that leaves or weighs less', async () => {
+    const { publisher, world } = createRecorded();
+    publisher.setFleet(testFleet({ models: [testOffer('a', 1n)], nodes: { x: ['a'], y: ['a'] } }));
+    await expect.poll(() => world.configured.nodes.length).toBe(2);
+    publisher.setFleet(testFleet({ models: [testOffer('a', 1n)], nodes: { x: ['a'] } }));
+    await expect.poll(() => world.configured.nodes.map(({ id }) => id)).toEqual(['x']);
+  });
+
+  it('does nothing where nothing has changed', async () => {
+    const { publisher, events } = createRecorded();
+    publisher.setFleet(fleetOf('a'));
+    await expect.poll(() => events.length).toBe(3);
+    publisher.setFleet(fleetOf('a'));
+    publisher.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(events).toHaveLength(3);
+  });
+
+  it('publishes a new price without a word to Envoy', async () => {
+    const { publisher, events, world } = createRecorded();
+    publisher.setFleet(fleetOf('a'));
+    await expect.poll(() => events.length).toBe(3);
+    world.prices = new Map([['a', testPrice('v2', 7n)]]);
+    publisher.refresh();
+    await expect.poll(() => world.catalogue?.models[0]?.price?.version).toBe('v2');
+    expect(events.slice(3)).toEqual(['catalogue a']);
+  });
+
+  it('configures Envoy while the storage is away, and publishes once it is back', async () => {
+    const { publisher, events, world } = createRecorded();
+    world.away.add('store');
+    publisher.setFleet(fleetOf('a'));
+    await expect.poll(() => events).toEqual(['envoy a', 'accepted']);
+    world.away.clear();
+    await expect.poll(() => events, { timeout: 3000 }).toContain('catalogue a');
+  });
+
+  it('publishes nothing before it knows of a fleet', async () => {
+    const { publisher, events } = createRecorded();
+    publisher.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(events).toEqual([]);
+  });
+
+  it('moves to the next stack as the first is used up, and drops a node without any', async () => {
+    const { publisher, world, used } = createRecorded();
+    publisher.setFleet(
+      atoma([
+        { id: '1', units: 1000 },
+        { id: '2', units: 1000 },
+      ]),
+    );
+    const active = () => world.configured.nodes[0]?.models[0]?.stacks[0]?.id;
+    await expect.poll(() => world.pools.get('m')?.length).toBe(2);
+    expect(active()).toBe('1');
+    used.get('m')?.set('1', 990);
+    await expect.poll(active, { timeout: 2000 }).toBe('2');
+    await expect.poll(() => world.pools.get('m')?.map(({ id }) => id)).toEqual(['2']);
+    used.get('m')?.set('1', 1000).set('2', 1000);
+    await expect.poll(() => world.configured.nodes, { timeout: 2000 }).toEqual([]);
+    await expect.poll(() => world.pools.get('m')).toEqual([]);
+    expect(world.catalogue?.models[0]?.protocols).toEqual([]);
+    publisher.setFleet(atoma([{ id: '3', units: 1000 }]));
+    await expect.poll(active, { timeout: 2000 }).toBe('3');
+  });
+});
