@@ -6,21 +6,10 @@ import { nodeNumber, safeNumber } from './canonical-number.ts';
 
 const { numbers, strings, objects, rejected, other } = vectors.canonical_json;
 
-// The node's parser is one unit off for some doubles of 16 or 17 digits; those are never signed.
-const inexact = new Set([
-  '123456789012345680000',
-  '12345678901234567.0',
-  '0.9073038322028689',
-  '1.8757034257244414',
-]);
-
 describe('canonicalJson', () => {
-  it.each(numbers.filter(({ input }) => !inexact.has(input)))(
-    'prints $input as $node',
-    (number) => {
-      expect(canonicalJson(number.input)).toBe(number.node);
-    },
-  );
+  it.each(numbers)('prints $input as $node', (number) => {
+    expect(canonicalJson(number.input)).toBe(number.node);
+  });
 
   it.each([...strings, ...other])('prints $input as a node does', ({ input, node }) => {
     expect(canonicalJson(input)).toBe(node);
@@ -37,13 +26,27 @@ describe('canonicalJson', () => {
     },
   );
 
-  it.each([...rejected, '{', '[1,]', '1 2', '{"a"}', 'nul'])('refuses %s', (text) => {
+  it.each([...rejected, '{', '[1,]', '1 2', '{"a"}', 'nul', '1e400'])('refuses %s', (text) => {
     expect(() => canonicalJson(text)).toThrow();
   });
 
-  it('means what it meant, and prints itself unchanged', () => {
+  it('means what it meant, and prints itself unchanged, where numbers have at most 15 digits', () => {
+    const number = fc.oneof(
+      fc.integer(),
+      fc.integer({ min: -999_999, max: 999_999 }).map((value) => value / 1000),
+    );
+    const leaf = fc.oneof(number, fc.string({ unit: 'binary' }), fc.boolean(), fc.constant(null));
+    const tree = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        leaf,
+        fc.array(tie('value')),
+        fc.dictionary(fc.string(), tie('value')),
+      ),
+    })).value;
     fc.assert(
-      fc.property(fc.json(), (text) => {
+      fc.property(tree, (value) => {
+        const text = JSON.stringify(value, null, 1);
         const printed = canonicalJson(text);
         expect(JSON.parse(printed)).toEqual(JSON.parse(text));
         expect(canonicalJson(printed)).toBe(printed);

@@ -14,8 +14,47 @@ export function nodeNumber(text: string): string {
     const negativeZero = text.startsWith('-') && value === 0n;
     if (!negativeZero && value >= integerMin && value <= integerMax) return value.toString();
   }
-  return printDouble(Number(text));
+  return printDouble(readDouble(text));
 }
+
+const significandMax = 2n ** 64n - 1n;
+const powerMax = 308;
+
+/**
+ * Reads a double as serde_json does without exact parsing: digits as long as 64 bits hold them, then one multiplication or
+ * division by a power of ten, which is a unit off for some numbers of 16 or 17 digits.
+ * @throws SyntaxError where the number is too large for a double.
+ */
+function readDouble(text: string): number {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+  const [, sign, whole = '', fraction = '', power = '0'] = match ?? [];
+  const wholeDigits = digitsHeld(whole);
+  const isWholeCut = wholeDigits < whole.length;
+  const digits = whole.slice(0, wholeDigits) + fraction;
+  const held = isWholeCut ? wholeDigits : digitsHeld(digits);
+  const exponent = Number(power) + whole.length - held;
+  const value = scale(Number(BigInt(digits.slice(0, held))), exponent);
+  if (!Number.isFinite(value)) throw new SyntaxError('number out of range');
+  return sign === '-' ? -value : value;
+}
+
+/** How many of the digits fit a 64-bit significand. */
+function digitsHeld(digits: string): number {
+  const leading = digits.search(/[1-9]/);
+  if (leading === -1) return digits.length;
+  const held = Math.min(digits.length, leading + 20);
+  return BigInt(digits.slice(0, held)) > significandMax ? held - 1 : held;
+}
+
+function scale(significand: number, exponent: number): number {
+  if (significand === 0) return 0;
+  if (exponent >= 0) return exponent > powerMax ? Infinity : significand * powerOfTen(exponent);
+  if (-exponent <= powerMax) return significand / powerOfTen(-exponent);
+  const rest = -exponent - powerMax;
+  return rest > powerMax ? 0 : significand / powerOfTen(powerMax) / powerOfTen(rest);
+}
+
+const powerOfTen = (exponent: number) => Number(`1e${exponent}`);
 
 const isWholeText = (text: string) => /^-?\d+$/.test(text);
 

@@ -1,19 +1,19 @@
 /** Changes that a body needs before a node sees it, as splices: what is not named stays byte for byte as it came. */
-import { outputBoundOf } from './bound.ts';
+import { outputLimitOf } from './bound.ts';
 import { safeNumber } from './canonical-number.ts';
 import type { BodyEdit } from './exchange.ts';
 import type { Failure } from './failure.ts';
-import { scanNumbers } from './json-scan.ts';
+import { type Member, scanNumbers } from './json-scan.ts';
 import type { Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
 import { invalid, isGiven, isObject } from './request-fields.ts';
 import { defaultImageSize } from './request-images.ts';
 
 /** An Atoma node stops reading at 2 MiB, after it has reserved units that it never gives back. */
-export const atomaBodyBytesMax = 2 * 1024 * 1024 - 1;
+const atomaBodyBytesMax = 2 * 1024 * 1024 - 1;
 
 /** Room for what the edits may add. */
-const editBytesMax = 1024;
+const editBytesMax = 32 * 1024;
 
 /** The largest body that every node of the model accepts. */
 export function bodyBytesMaxFor(model: Model, configuredMax: number): number {
@@ -35,6 +35,8 @@ export function editsFor(request: ParsedRequest, model: Model): readonly BodyEdi
   return [...edits, ...numbers].sort((left, right) => left.offset - right.offset);
 }
 
+const decoder = new TextDecoder();
+
 type Members = Readonly<Record<string, unknown>>;
 
 /** The usage chunk is what a stream is billed by. */
@@ -44,25 +46,29 @@ function usageMember(request: ParsedRequest): Members {
   return { stream_options: { ...(isObject(given) ? given : {}), include_usage: true } };
 }
 
-/** Both sides must agree on the output limit; Atoma nodes take a null for "absent", which hides the other name. */
+/**
+ * Both sides must agree on the output limit. An Atoma node takes anything but digits for "absent", and an absent
+ * `max_completion_tokens` that stands there hides `max_tokens`; so every limit that is there is stated in digits.
+ */
 function outputMember(request: ParsedRequest, model: Model): Members {
   if (request.endpoint !== 'chat' && request.endpoint !== 'completions') return {};
-  const { json } = request;
-  const limit = outputBoundOf(request, model);
-  if (request.outputTokensAsked === undefined) {
-    return request.endpoint === 'chat' && 'max_completion_tokens' in json
-      ? { max_completion_tokens: limit }
-      : { max_tokens: limit };
-  }
-  const hidden = 'max_completion_tokens' in json && !isGiven(json.max_completion_tokens);
-  return hidden && model.protocols.includes('atoma') ? { max_completion_tokens: limit } : {};
+  const { tokens, stated } = outputLimitOf(request, model);
+  const isAtoma = model.protocols.includes('atoma');
+  if (!stated && !isAtoma) return {};
+  const names = ['max_completion_tokens', 'max_tokens'].filter((name) => name in request.json);
+  const wanted = names.map((name) => [name, limitFor(request.json[name], tokens)] as const);
+  const isKnown = request.endpoint === 'chat' ? names.length > 0 : names.includes('max_tokens');
+  return { ...Object.fromEntries(wanted), ...(isKnown ? {} : { max_tokens: tokens }) };
 }
+
+const limitFor = (given: unknown, tokens: number): number =>
+  typeof given === 'number' ? Math.min(given, tokens) : tokens;
 
 function imageMembers(request: ParsedRequest, isAtoma: boolean): Members {
   if (request.endpoint !== 'images' || !isAtoma) return {};
-  const { n, size } = request.json;
+  const { size } = request.json;
   return {
-    ...(isGiven(n) ? {} : { n: request.images }),
+    n: request.images,
     ...(isGiven(size) && size !== 'auto' ? {} : { size: defaultImageSize }),
   };
 }
@@ -75,13 +81,19 @@ function memberEdits(request: ParsedRequest, wanted: Members): BodyEdit[] {
     const text = JSON.stringify(value);
     const there = request.scan.members.find((member) => member.key === key);
     if (there) {
-      edits.push({ offset: there.valueStart, length: there.valueEnd - there.valueStart, text });
+      if (!standsAs(text, request.body, there)) {
+        edits.push({ offset: there.valueStart, length: there.valueEnd - there.valueStart, text });
+      }
     } else {
       inserted += `${JSON.stringify(key)}:${text},`;
     }
   }
   if (inserted !== '') edits.push({ offset: request.scan.bodyStart, length: 0, text: inserted });
   return edits;
+}
+
+function standsAs(text: string, body: Uint8Array, { valueStart, valueEnd }: Member): boolean {
+  return text === decoder.decode(body.subarray(valueStart, valueEnd));
 }
 
 function numberEdits(request: ParsedRequest, others: readonly BodyEdit[]): BodyEdit[] | Failure {

@@ -123,17 +123,35 @@ const isNumberStart = (byte: number) => byte === 0x2d || (byte >= 0x30 && byte <
 const isNumberByte = (byte: number) =>
   isNumberStart(byte) || byte === 0x2b || byte === 0x2e || byte === 0x65 || byte === 0x45;
 
-/** Every number of a JSON text, with its offset in bytes. */
+const isDigit = (byte: number) => byte >= 0x30 && byte <= 0x39;
+
+/** Whole numbers of this many digits look the same to every reader. */
+const plainDigitsMax = 15;
+
+/** The numbers of a JSON text that are not plain digits, with their offsets in bytes; long lists of tokens cost nothing. */
 export function* scanNumbers(bytes: Uint8Array): Generator<NumberToken> {
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at] ?? 0;
     if (byte === quote) {
       at = stringEnd(bytes, at);
     } else if (isNumberStart(byte)) {
-      let end = at + 1;
-      while (isNumberByte(bytes[end] ?? 0)) end += 1;
-      yield { offset: at, text: decoder.decode(bytes.subarray(at, end)) };
+      const end = numberEnd(bytes, at);
+      if (!isPlain(bytes, at, end)) {
+        yield { offset: at, text: decoder.decode(bytes.subarray(at, end)) };
+      }
       at = end - 1;
     }
   }
+}
+
+function numberEnd(bytes: Uint8Array, start: number): number {
+  let end = start + 1;
+  while (isNumberByte(bytes[end] ?? 0)) end += 1;
+  return end;
+}
+
+function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > plainDigitsMax) return false;
+  for (let at = start; at < end; at += 1) if (!isDigit(bytes[at] ?? 0)) return false;
+  return true;
 }

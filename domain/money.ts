@@ -4,7 +4,7 @@
  */
 export type PicoUsd = bigint & { readonly __unit: 'pico-usd' };
 
-export const picoPerUsd = 1_000_000_000_000n;
+const picoPerUsd = 1_000_000_000_000n;
 
 /** The largest amount that a 64-bit counter of the ledger can hold, about 9.2 million dollars. */
 export const picoUsdMax = 2n ** 63n - 1n;

@@ -13,8 +13,15 @@ import {
   wholeNumber,
 } from './request-fields.ts';
 
+// Templates print the arguments of a call with markup around each: `<parameter=a>\n1\n</parameter>\n` for `\"a\":1,`.
+const callExpansion = 3;
+
+// The widest indentation that chat templates use for tool definitions.
+const indentation = 4;
+
 type MessageSize = {
   promptBytes: number;
+  printedBytes: number;
   mediaParts: number;
   mediaBytes: number;
 };
@@ -27,9 +34,20 @@ export function parseChat(json: JsonObject): RequestShape | Failure {
   if (isFailure(output)) return output;
   const size = parseMessages(json.messages);
   if (isFailure(size)) return size;
-  const toolBytes = parseTools(json);
-  if (isFailure(toolBytes)) return toolBytes;
-  return { ...stream, ...output, ...size, toolBytes, promptTokens: 0, images: 0, imagePixels: 0 };
+  const tools = parseTools(json);
+  if (isFailure(tools)) return tools;
+  return {
+    ...stream,
+    ...output,
+    ...size,
+    toolBytes: tools.bytes,
+    printedBytes: size.printedBytes + tools.printedBytes,
+    ownTemplate: isGiven(json.chat_template),
+    promptTokens: 0,
+    longestPromptTokens: 0,
+    images: 0,
+    imagePixels: 0,
+  };
 }
 
 function parseOutput(json: JsonObject) {
@@ -40,7 +58,9 @@ function parseOutput(json: JsonObject) {
   if (isFailure(newer)) return newer;
   const choices = wholeNumber(json, 'n', { min: 1, max: choicesMax });
   if (isFailure(choices)) return choices;
-  return { outputTokensAsked: newer ?? older, choices: choices ?? 1 };
+  // A node reads one of the two names, or the greater counts.
+  const asked = Math.max(older ?? 0, newer ?? 0);
+  return { outputTokensAsked: asked === 0 ? undefined : asked, choices: choices ?? 1 };
 }
 
 function parseMessages(value: unknown) {
@@ -48,7 +68,7 @@ function parseMessages(value: unknown) {
     return invalid('messages', '"messages" must be a list of at least one message.');
   }
   const messages: readonly unknown[] = value;
-  const size: MessageSize = { promptBytes: 0, mediaParts: 0, mediaBytes: 0 };
+  const size: MessageSize = { promptBytes: 0, printedBytes: 0, mediaParts: 0, mediaBytes: 0 };
   for (const [index, message] of messages.entries()) {
     const failure = addMessage(message, `messages[${index}]`, size);
     if (failure) return failure;
@@ -61,7 +81,9 @@ function addMessage(message: unknown, param: string, size: MessageSize): Failure
   const { role, content } = message;
   if (typeof role !== 'string') return invalid(`${param}.role`, 'A message needs a role.');
   if (isGiven(message.tool_calls)) {
-    size.promptBytes += utf8Length(JSON.stringify(message.tool_calls));
+    const callBytes = utf8Length(JSON.stringify(message.tool_calls));
+    size.promptBytes += callBytes;
+    size.printedBytes += callBytes * callExpansion;
   }
   if (typeof content === 'string') {
     size.promptBytes += utf8Length(content);
@@ -113,13 +135,14 @@ function member(value: unknown, name: string): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
-function parseTools(json: JsonObject): number | Failure {
-  let bytes = 0;
+function parseTools(json: JsonObject): { bytes: number; printedBytes: number } | Failure {
+  const size = { bytes: 0, printedBytes: 0 };
   for (const param of ['tools', 'functions']) {
     const value = json[param];
     if (!isGiven(value)) continue;
     if (!Array.isArray(value)) return invalid(param, `"${param}" must be a list.`);
-    bytes += utf8Length(JSON.stringify(value));
+    size.bytes += utf8Length(JSON.stringify(value));
+    size.printedBytes += utf8Length(JSON.stringify(value, null, indentation));
   }
-  return bytes;
+  return size;
 }

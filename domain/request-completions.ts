@@ -11,6 +11,9 @@ import {
   wholeNumber,
 } from './request-fields.ts';
 
+/** Prompts times answers to each. */
+const answersMax = 2048;
+
 /** The prompt, the output limit, and how many answers a node generates for each prompt. */
 export function parseCompletion(json: JsonObject): RequestShape | Failure {
   const stream = parseStream(json);
@@ -25,13 +28,20 @@ export function parseCompletion(json: JsonObject): RequestShape | Failure {
   if (isFailure(outputTokensAsked)) return outputTokensAsked;
   const answers = parseAnswers(json);
   if (isFailure(answers)) return answers;
+  const choices = answers * prompt.texts;
+  if (choices > answersMax) {
+    return invalid('prompt', `A request may ask for at most ${answersMax} answers in all.`);
+  }
   return {
     ...stream,
     outputTokensAsked,
-    choices: answers * prompt.texts,
+    choices,
     promptTokens: prompt.tokens,
     promptBytes: prompt.bytes,
+    longestPromptTokens: prompt.longest,
     toolBytes: 0,
+    printedBytes: 0,
+    ownTemplate: false,
     messages: prompt.texts,
     mediaParts: 0,
     mediaBytes: 0,

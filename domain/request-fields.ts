@@ -5,6 +5,9 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 export const choicesMax = 128;
 
+/** Texts or token lists in one request, as many as OpenAI takes. */
+const promptsMax = 2048;
+
 const encoder = new TextEncoder();
 
 export const isObject = (value: unknown): value is JsonObject =>
@@ -65,6 +68,8 @@ export type PromptSize = {
   readonly texts: number;
   readonly bytes: number;
   readonly tokens: number;
+  /** Tokens of the longest text, where they are known. */
+  readonly longest: number;
 };
 
 const isTokens = (value: unknown): value is readonly number[] =>
@@ -72,18 +77,29 @@ const isTokens = (value: unknown): value is readonly number[] =>
 
 /** A prompt as text, texts, token numbers, or lists of token numbers. */
 export function parsePrompt(value: unknown, param: string): PromptSize | Failure {
-  if (typeof value === 'string') return { texts: 1, bytes: utf8Length(value), tokens: 0 };
-  if (isTokens(value)) return { texts: 1, bytes: 0, tokens: value.length };
+  if (typeof value === 'string') return textsSize([value]);
+  if (isTokens(value)) return tokensSize([value]);
   if (Array.isArray(value) && value.length > 0) {
-    if (value.every((item) => typeof item === 'string')) {
-      return { texts: value.length, bytes: sum(value.map(utf8Length)), tokens: 0 };
+    if (value.length > promptsMax) {
+      return invalid(param, `"${param}" may hold at most ${promptsMax} texts.`);
     }
-    if (value.every(isTokens)) {
-      return { texts: value.length, bytes: 0, tokens: sum(value.map((item) => item.length)) };
-    }
+    if (value.every((item) => typeof item === 'string')) return textsSize(value);
+    if (value.every(isTokens)) return tokensSize(value);
   }
   return invalid(param, `"${param}" must be a text, a list of texts, or lists of token numbers.`);
 }
 
-export const sum = (numbers: readonly number[]): number =>
+const textsSize = (texts: readonly string[]): PromptSize => ({
+  texts: texts.length,
+  bytes: sum(texts.map(utf8Length)),
+  tokens: 0,
+  longest: 0,
+});
+
+function tokensSize(lists: readonly (readonly number[])[]): PromptSize {
+  const lengths = lists.map((list) => list.length);
+  return { texts: lists.length, bytes: 0, tokens: sum(lengths), longest: Math.max(...lengths) };
+}
+
+const sum = (numbers: readonly number[]): number =>
   numbers.reduce((total, number) => total + number, 0);

@@ -190,7 +190,7 @@ describe('boundOf', () => {
     const request = parsed('chat', { ...hello, messages: [{ role: 'user', content }] });
     const bound = boundOf(request, modelFor(['openai']));
     if ('kind' in bound) throw new Error(bound.kind);
-    expect(bound.inputTokens).toBeLessThan(1400);
+    expect(bound.inputTokens).toBeLessThan(2300);
   });
 });
 

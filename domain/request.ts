@@ -18,10 +18,16 @@ export type RequestShape = {
   readonly choices: number;
   /** Prompts given as token numbers, whose count is then known. */
   readonly promptTokens: number;
+  /** The longest of them, which must fit the context alone. */
+  readonly longestPromptTokens: number;
   /** UTF-8 bytes of the prompt's own text. */
   readonly promptBytes: number;
-  /** UTF-8 bytes of tool definitions, which templates may print with more white space. */
+  /** UTF-8 bytes of tool definitions. */
   readonly toolBytes: number;
+  /** What templates may print of tools and their calls beyond the bytes of the body: indentation, markup. */
+  readonly printedBytes: number;
+  /** Whether the caller brings a chat template, whose print has no bound but the context. */
+  readonly ownTemplate: boolean;
   readonly messages: number;
   readonly mediaParts: number;
   /** UTF-8 bytes of pictures, sounds and files inside the body, which do not become text. */
@@ -38,8 +44,8 @@ export type ParsedRequest = RequestShape & {
   readonly scan: ObjectScan;
 };
 
-export const nestingMax = 64;
-export const modelNameLengthMax = 256;
+const nestingMax = 64;
+const modelNameLengthMax = 256;
 
 const parsers = {
   chat: parseChat,

@@ -91,7 +91,7 @@ export type Ledger = {
   settle(order: SettleOrder): Promise<Resolution>;
   /** Returns all that is held; the usage record says why. */
   release(order: SettleOrder): Promise<Resolution>;
-  /** Extends the lease of an open reservation; false where it is no longer open. */
+  /** Extends the lease of an open reservation; false where it has ended. */
   renew(order: { accountId: string; requestId: string; leaseMs: number }): Promise<boolean>;
   /** Whether the reservation is still open. */
   isOpen(order: { accountId: string; requestId: string }): Promise<boolean>;

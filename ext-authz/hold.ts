@@ -9,7 +9,7 @@ import type { Ending, Ledger, Reserved, ReserveOrder, UnitPool } from '../domain
 import { noUsage } from '../domain/usage.ts';
 import type { Logger } from '../runtime/log.ts';
 
-export type HoldOrder = {
+type HoldOrder = {
   readonly money: ReserveOrder;
   /** 0 where no node of the model needs a stack. */
   readonly units: number;

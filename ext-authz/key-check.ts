@@ -4,7 +4,7 @@ import type { ApiKey, Scope } from '../domain/api-key.ts';
 import type { Failure } from '../domain/failure.ts';
 import { isKeyText } from '../domain/key-text.ts';
 
-export type Caller = { readonly kind: 'caller'; readonly key: ApiKey };
+type Caller = { readonly kind: 'caller'; readonly key: ApiKey };
 
 export type KeyCheck = (
   authorization: string | undefined,
@@ -14,7 +14,7 @@ export type KeyCheck = (
 const authorizationBytesMax = 512;
 
 /** The hash under which a key is stored. */
-export const hashOfKey = (text: string) => hash('sha256', text, 'hex');
+const hashOfKey = (text: string) => hash('sha256', text, 'hex');
 
 export function createKeyCheck(options: {
   readonly find: (hash: string) => ApiKey | undefined | Promise<ApiKey | undefined>;

@@ -9,6 +9,9 @@ let first: Replica;
 let second: Replica;
 const held: (() => void)[] = [];
 let holdBack = false;
+const nothing = async (): Promise<void> => undefined;
+/** Runs in the first replica when everything but the money has been decided. */
+let beforeHold = nothing;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -16,6 +19,7 @@ beforeAll(async () => {
   const steps = [
     async () => {
       if (holdBack) await new Promise<void>((resolve) => held.push(resolve));
+      await beforeHold();
       return { kind: 'pass' } as const;
     },
   ];
@@ -148,12 +152,17 @@ describe('while Redis fails', () => {
   ])('nothing stays held for a request %s', async (_name, { leaves, ending }) => {
     const caller = await createCaller(first.storage, 100_000n);
     const { text } = await caller.createKey();
-    await first.ask({ headers: headersWith(text), keyOnly: true });
-    redis.signal('SIGSTOP');
+    let leave = () => {};
+    beforeHold = async () => {
+      redis.signal('SIGSTOP');
+      await sleep(20);
+      setTimeout(() => leave(), 100);
+    };
     const { call, answer } = first.start({ headers: headersWith(text), body: chatBody() });
-    if (leaves) setTimeout(() => call.cancel(), 100);
+    if (leaves) leave = () => call.cancel();
     const [outcome] = await Promise.allSettled([answer]);
     redis.signal('SIGCONT');
+    beforeHold = nothing;
     if (leaves) expect(outcome).toMatchObject({ status: 'rejected' });
     else expect(outcome).toMatchObject({ value: { kind: 'denied', status: 503 } });
     await eventually(async () => {
