@@ -50,7 +50,7 @@ closing.add('storage', () => storage.close());
 const ads = createAds({ log, metrics });
 const publisher = new Publisher({
   configure: (fleet) => ads.publish(translate(fleet, settings)),
-  untilAccepted: (timeoutMs) => ads.untilAccepted(timeoutMs),
+  untilAccepted: ads.waitForAck,
   publish: storage.catalogue.publish,
   publishedVersion: async () => (await storage.catalogue.read()).version,
   listPrices: storage.prices.list,

@@ -11,7 +11,7 @@ import { type LeavingModel, leavingFrom, withLeaving } from './leaving.ts';
 import { chooseStacks, poolsOf, type StackUse, type StackUses } from './stacks.ts';
 
 /** How long Envoy may take to accept a new model before callers are told of it all the same. */
-export const acceptWaitMs = 300;
+const acceptWaitMs = 300;
 /** How long a withdrawn model stays in Envoy: far longer than a service takes to hear of it. */
 export const leavingGraceMs = 2000;
 const stackPollMs = 500;
@@ -23,7 +23,7 @@ export type PublisherPorts = {
   /** Hands a configuration for this fleet to all Envoys. */
   readonly configure: (fleet: Fleet) => void;
   /** Resolves once all connected Envoys have accepted, or the time is over. */
-  readonly untilAccepted: (timeoutMs: number) => Promise<void>;
+  readonly untilAccepted: (timeoutMs: number) => Promise<unknown>;
   readonly publish: (catalogue: Catalogue) => Promise<void>;
   readonly publishedVersion: () => Promise<string>;
   readonly listPrices: () => Promise<Prices>;

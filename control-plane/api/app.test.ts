@@ -52,13 +52,13 @@ async function spend(index: number): Promise<void> {
   const requestId = randomUUID();
   const order = {
     requestId,
-    accountId,
     keyId: keys.all,
     model: 'org/small',
     endpoint: 'chat' as const,
   };
   await storage.ledger.reserve({
     ...order,
+    accountId,
     limits: noLimits,
     amount: picoUsd(100n),
     tokens: 1,

@@ -20,7 +20,7 @@ import { HttpProtocolOptions } from '../../proto/gen/envoy/extensions/upstreams/
 import { leastRequest, protocolOptions } from './clusters.ts';
 import { addressOf, bytesOf, duration, fromControlPlane, pack, typedConfig } from './proto.ts';
 import type { GatewaySettings } from './settings.ts';
-import type { Resource } from './snapshot.ts';
+import { byCodeUnits, type Resource } from './snapshot.ts';
 
 type Member = { readonly node: FleetNode; readonly model: NodeModel };
 
@@ -35,7 +35,7 @@ export function modelResources(fleet: Fleet, settings: GatewaySettings): Resourc
     ...fleet.models.map(({ id }) => id),
     ...fleet.nodes.flatMap(({ models }) => models.map(({ model }) => model)),
   ]);
-  const models = [...names].filter(isRoutable).sort();
+  const models = [...names].filter(isRoutable).sort(byCodeUnits);
   const members = new Map(models.map((model) => [model, membersOf(fleet, model)]));
   return {
     cluster: [...members].map(([model, nodes]) => toCluster(model, nodes, settings)),
@@ -44,8 +44,7 @@ export function modelResources(fleet: Fleet, settings: GatewaySettings): Resourc
 }
 
 /** Whether a model's name can travel in a header, by which requests find its cluster. */
-export const isRoutable = (model: string) =>
-  /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/.test(model);
+const isRoutable = (model: string) => /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/.test(model);
 
 /** The nodes of a model by id; of two at one address the first, since Envoy knows nodes by their address. */
 function membersOf(fleet: Fleet, name: string): Member[] {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export const resourceTypes = ['cluster', 'endpoint', 'listener', 'route'] as const;
 export type ResourceType = (typeof resourceTypes)[number];
 
-export type Reference = { readonly type: ResourceType; readonly name: string };
+type Reference = { readonly type: ResourceType; readonly name: string };
 
 export type Resource = {
   readonly name: string;
@@ -49,8 +49,12 @@ export function createSnapshot(
 /** One version for a set of resources, whatever their order. */
 export function versionOfAll(resources: Resources): string {
   const lines = [...resources.values()].map(({ name, version }) => JSON.stringify([name, version]));
-  return versionOf(lines.sort());
+  return versionOf(lines.sort(byCodeUnits));
 }
+
+/** An order of texts that no locale changes. */
+export const byCodeUnits = (left: string, right: string) =>
+  left < right ? -1 : Number(left > right);
 
 /** References to what the snapshot does not hold; a sound snapshot has none. */
 export function danglingReferences(snapshot: Snapshot): string[] {

@@ -43,7 +43,7 @@ function withEndpoints(bytes: Buffer, { resources }: Snapshot): Cluster {
 function withRoutes(bytes: Buffer, { resources }: Snapshot): Listener {
   const listener = Listener.decode(bytes);
   for (const filter of listener.filterChains.flatMap(({ filters }) => filters)) {
-    if (!filter.configType || filter.configType.$case !== 'typedConfig') continue;
+    if (filter.configType?.$case !== 'typedConfig') continue;
     const { typeUrl, value } = filter.configType.value;
     const manager = HttpConnectionManager.decode(value);
     const name =
