@@ -6,7 +6,7 @@ import { paceChangeSchema } from './faults.ts';
 /** A decimal number of dollars. */
 const usd = z.string().regex(/^\d{1,10}(\.\d{1,12})?$/);
 
-export const priceSchema = z.strictObject({
+const priceSchema = z.strictObject({
   /** Per million tokens. */
   input: usd.default('0'),
   cached_input: usd.default('0'),

@@ -28,7 +28,7 @@ export type ReceivedRequest = {
 export type UsageTotals = Usage & { readonly reports: number };
 
 /** Adds two usages. */
-export const plus = (left: Usage, right: Usage): Usage => ({
+const plus = (left: Usage, right: Usage): Usage => ({
   inputTokens: left.inputTokens + right.inputTokens,
   cachedInputTokens: left.cachedInputTokens + right.cachedInputTokens,
   outputTokens: left.outputTokens + right.outputTokens,
@@ -103,5 +103,3 @@ export function createRecords(nowMs: () => number) {
     },
   };
 }
-
-export type Records = ReturnType<typeof createRecords>;

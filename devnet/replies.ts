@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ChatBody, TextRequest } from './requests.ts';
 import { seedOf } from './tokens.ts';
 
-export type ToolCall = { readonly name: string; readonly arguments: string };
+type ToolCall = { readonly name: string; readonly arguments: string };
 
 /** One choice; each piece is one token of output. */
 export type Choice = {

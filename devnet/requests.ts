@@ -4,7 +4,7 @@ import type { Endpoint } from '../domain/model.ts';
 import { countTokens } from './tokens.ts';
 
 const messageTokens = 3;
-export const mediaTokens = 64;
+const mediaTokens = 64;
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const message = z.looseObject({

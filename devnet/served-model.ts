@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { endpoints } from '../domain/model.ts';
 
-export const servedModelSchema = z.strictObject({
+const servedModelSchema = z.strictObject({
   id: z.string().min(1),
   endpoints: z.array(z.enum(endpoints)).min(1),
   contextTokens: z.int().min(1),

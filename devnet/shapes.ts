@@ -7,7 +7,7 @@ import type { EmbeddingsRequest, ImagesRequest, TextRequest } from './requests.t
 const dimensionsDefault = 256;
 
 /** A transparent picture of one pixel. */
-export const pngBase64 =
+const pngBase64 =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
 export type Identity = { readonly requestId: string; readonly createdSeconds: number };
@@ -43,7 +43,7 @@ export const usageObject = (usage: Usage) => ({
   prompt_tokens_details: { cached_tokens: usage.cachedInputTokens },
 });
 
-export const inputUsageObject = (usage: Usage) => ({
+const inputUsageObject = (usage: Usage) => ({
   prompt_tokens: usage.inputTokens,
   total_tokens: usage.inputTokens,
 });

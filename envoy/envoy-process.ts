@@ -26,7 +26,7 @@ export type EnvoyProcess = {
   kill(signal: NodeJS.Signals): void;
 };
 
-export const statPrefix = 'gateway';
+const statPrefix = 'gateway';
 const pollMs = 50;
 
 /** Starts Envoy; it serves once the control plane has configured it. */

@@ -20,7 +20,7 @@ export type NewKey = {
 };
 
 /** The text is shown once and stored nowhere. */
-export type IssuedKey = { readonly key: ApiKey; readonly text: string };
+type IssuedKey = { readonly key: ApiKey; readonly text: string };
 
 export type ApiKeys = {
   /** One lookup; revoked and expired keys are found as such. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from './redis.ts';
 
-export type ScriptCall = { readonly keys: readonly string[]; readonly args: readonly string[] };
+type ScriptCall = { readonly keys: readonly string[]; readonly args: readonly string[] };
 export type Script = (redis: Redis, call: ScriptCall) => Promise<unknown>;
 
 const read = (name: string) =>

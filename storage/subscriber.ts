@@ -7,7 +7,7 @@ import type { Logger } from '../runtime/log.ts';
 import { reconnectPauseMs } from './redis-link.ts';
 
 /** Nothing stands for "connected anew: messages may have been missed". */
-export type Listener = (message: string | undefined) => void;
+type Listener = (message: string | undefined) => void;
 
 export type Subscriber = {
   /** The returned function ends it. */

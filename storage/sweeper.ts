@@ -7,7 +7,7 @@ import type { Redis } from './redis.ts';
 import { textsFrom } from './reply.ts';
 import { scripts } from './script.ts';
 
-export type Sweep = {
+type Sweep = {
   readonly accounts: number;
   readonly expiredReservations: number;
   readonly expiredHolds: number;

@@ -6,7 +6,7 @@ import { noUsage } from '../domain/usage.ts';
 import { createLogger } from '../runtime/log.ts';
 import { createStorage, type Storage } from './storage.ts';
 
-export const silentLog = createLogger({ name: 'test', level: 'silent' });
+const silentLog = createLogger({ name: 'test', level: 'silent' });
 
 export const openStorage = (redisUrl: string): Promise<Storage> =>
   createStorage({ redisUrl, log: silentLog });

@@ -6,7 +6,7 @@ import type { Redis } from './redis.ts';
 import { fieldsFrom } from './reply.ts';
 import { scripts } from './script.ts';
 
-export type StackState = {
+type StackState = {
   readonly id: string;
   readonly units: number;
   readonly used: number;
@@ -15,7 +15,7 @@ export type StackState = {
   readonly live: boolean;
 };
 
-export type PoolState = {
+type PoolState = {
   /** What the live stacks have left, held units included. */
   readonly free: number;
   readonly held: number;
