@@ -91,8 +91,8 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
       if (phase.kind === 'stream') return streamBody(phase.answer, body, isLast);
       return phase.kind === 'whole' && !state.isEnded() ? wholeBody(phase.head, body) : proceed;
     },
-    /** Envoy has let go of the exchange; a caller that left and a node that broke look the same from here. */
-    closed: (): void => state.end('client-aborted'),
+    /** Envoy has let go of the exchange. */
+    closed: (): void => state.broken(),
     failed: (): void => state.end('gateway-failed'),
   };
 }

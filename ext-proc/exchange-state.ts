@@ -3,6 +3,7 @@ import type { Exchange } from '../domain/exchange.ts';
 import { type Charge, chargeFor } from '../domain/metering.ts';
 import type { Ending } from '../domain/reservation.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { Causes } from './causes.ts';
 import type { Leases } from './leases.ts';
 import { createPipeline } from './pipeline.ts';
 import type { ExchangeContext, ExtProcPlugin, NodeIdentity } from './plugin.ts';
@@ -13,6 +14,7 @@ export type RunTools = {
   /** In the order in which they run; the settlement last. */
   readonly plugins: readonly ExtProcPlugin[];
   readonly leases: Leases;
+  readonly causes: Causes;
   readonly metrics: ExchangeMetrics;
   readonly log: Logger;
   readonly nowMs: () => number;
@@ -21,12 +23,13 @@ export type RunTools = {
 const nobody: NodeIdentity = { id: '', protocol: '', stackId: '', signerAddress: '' };
 
 export function createExchangeState(exchange: Exchange, tools: RunTools) {
-  const { leases, metrics, nowMs } = tools;
+  const { leases, causes, metrics, nowMs } = tools;
   const log = tools.log.child({ requestId: exchange.requestId });
   const tally = createTally();
   let node = nobody;
   let status = 0;
   let isEnded = false;
+  let isBroken = false;
   let isFirstByteSeen = false;
   const context: ExchangeContext = { exchange, tally, log, node: () => node };
   const pipeline = createPipeline(
@@ -41,10 +44,20 @@ export function createExchangeState(exchange: Exchange, tools: RunTools) {
     return chargeFor(exchange, { ...tally, ending, reported });
   }
 
+  /** Only the first call counts. */
+  function end(ending: Ending): void {
+    if (isEnded) return;
+    isEnded = true;
+    leases.remove(exchange);
+    metrics.open.dec();
+    pipeline.end({ ending, status, charge: chargeAs(ending) });
+  }
+
   return {
     context,
     pipeline,
     chargeAs,
+    end,
     /** The status that the caller sees, and who answered. */
     answered(seen: number, by: NodeIdentity = node): void {
       status = seen;
@@ -57,13 +70,11 @@ export function createExchangeState(exchange: Exchange, tools: RunTools) {
       metrics.firstTokenSeconds.observe({ model: exchange.model }, seconds);
     },
     isEnded: (): boolean => isEnded,
-    /** Only the first call counts. */
-    end(ending: Ending): void {
-      if (isEnded) return;
-      isEnded = true;
-      leases.remove(exchange);
-      metrics.open.dec();
-      pipeline.end({ ending, status, charge: chargeAs(ending) });
+    /** Ends what has not ended, once it is known who broke it off. */
+    broken(): void {
+      if (isEnded || isBroken) return;
+      isBroken = true;
+      causes.find(exchange.requestId, end);
     },
   };
 }

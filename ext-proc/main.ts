@@ -8,6 +8,7 @@ import { createExchangeMetrics, createRegistry } from '../runtime/metrics.ts';
 import { startMetricsServer } from '../runtime/metrics-server.ts';
 import { loadPlugins } from '../runtime/plugin.ts';
 import { createStorage } from '../storage/storage.ts';
+import { createCauses } from './causes.ts';
 import { createChain } from './chain.ts';
 import { configSchema } from './config.ts';
 import { createLeases } from './leases.ts';
@@ -58,9 +59,14 @@ closing.add('settlements', () => settlements.drain(settleDrainMs));
 const leases = createLeases({ ledger, units, leaseMs: config.ATOMA_LEASE_MS, log });
 closing.add('leases', () => leases.close());
 
+// Closed before the settlements: what still waits for its cause is settled without one.
+const causes = createCauses({ notices: storage.causeNotices });
+closing.add('causes', () => causes.close());
+
 const reconciler = createReconciler({
   ledger,
   settlements,
+  causes,
   reconciled: metrics.reconciled,
   log,
   nowMs,
@@ -89,12 +95,14 @@ const plugins = createChain({
   users,
 });
 
+const tools = { plugins, leases, causes, metrics, log, nowMs };
+
 // Last to start and first to close: open streams end while everything behind them still works.
 const server = await startGrpcServer({
   listen: config.ATOMA_EXT_PROC_LISTEN,
   messageBytesMax,
   drainMs: streamDrainMs,
-  register: (added) => addServices(added, { plugins, leases, metrics, log, nowMs, reconciler }),
+  register: (added) => addServices(added, { ...tools, reconciler }),
 });
 closing.add('server', () => server.close());
 

@@ -1,10 +1,11 @@
-/** Reads Envoy's access log: ends what this service never saw, and tells in the logs why an answer broke off. */
+/** Reads Envoy's access log: says why an answer broke off, and ends what this service never saw. */
 import type { Counter } from 'prom-client';
 import type { Exchange } from '../domain/exchange.ts';
 import { picoUsd } from '../domain/money.ts';
 import type { Ending, Ledger } from '../domain/reservation.ts';
 import { noUsage } from '../domain/usage.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { Causes } from './causes.ts';
 import type { SettlementJob, Settlements } from './settlement.ts';
 
 /** One finished request; Envoy writes an entry only when nothing of it is left. */
@@ -27,12 +28,13 @@ type Waiting = { readonly entry: LogEntry; readonly dueMs: number; readonly atte
 export function createReconciler(options: {
   readonly ledger: Ledger;
   readonly settlements: Settlements;
+  readonly causes: Causes;
   readonly reconciled: Counter;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly graceMs?: number;
 }) {
-  const { ledger, settlements, reconciled, log, nowMs } = options;
+  const { ledger, settlements, causes, reconciled, log, nowMs } = options;
   const delayMs = options.graceMs ?? graceMs;
   // In the order of their due times, since all wait equally long.
   let waiting: Waiting[] = [];
@@ -69,10 +71,10 @@ export function createReconciler(options: {
   return {
     receive(entry: LogEntry): void {
       const { requestId } = entry.exchange;
-      if (entry.details !== 'via_upstream') {
-        log.info({ requestId, status: entry.status, details: entry.details }, 'ended early');
-      }
-      if (!settlements.takeEnded(requestId)) wait(entry, 1);
+      const { status, details } = entry;
+      if (details !== 'via_upstream') log.info({ requestId, status, details }, 'ended early');
+      if (settlements.takeEnded(requestId)) return;
+      if (!causes.tell(requestId, endingOf(entry))) wait(entry, 1);
     },
     close: (): void => clearInterval(timer),
   };
@@ -111,5 +113,6 @@ function toRelease(entry: LogEntry, timeMs: number): SettlementJob {
 function endingOf({ isCallerGone, details }: LogEntry): Ending {
   if (isCallerGone) return 'client-aborted';
   if (details.includes('ext_proc')) return 'gateway-failed';
-  return details.includes('timeout') ? 'timed-out' : 'node-failed';
+  if (details.includes('timeout')) return 'timed-out';
+  return details.includes('after_response_started') ? 'node-truncated' : 'node-failed';
 }

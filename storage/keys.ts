@@ -53,4 +53,5 @@ export const channels = {
   keys: 'keys-changed',
   prices: 'prices-changed',
   catalogue: 'catalogue-changed',
+  causes: 'exchange-broken',
 } as const;

@@ -6,6 +6,7 @@ import { type Accounts, createAccounts } from './accounts.ts';
 import { type ApiKeys, createApiKeys } from './api-keys.ts';
 import { type AuditReport, audit } from './audit.ts';
 import { type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
+import { type CauseNotices, createCauseNotices } from './cause-notices.ts';
 import { createLedger } from './ledger.ts';
 import { createPrices, type Prices } from './prices.ts';
 import { connectRedis } from './redis.ts';
@@ -22,6 +23,7 @@ export type Storage = {
   readonly catalogue: CatalogueStore;
   readonly usage: UsageList;
   readonly sweeper: Sweeper;
+  readonly causeNotices: CauseNotices;
   audit(): Promise<AuditReport>;
   /** Throws where Redis does not answer. */
   ping(): Promise<void>;
@@ -50,6 +52,7 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     catalogue: createCatalogueStore({ redis, log }),
     usage: createUsageList(redis),
     sweeper: createSweeper(redis),
+    causeNotices: createCauseNotices(redis),
     audit: () => audit(redis),
     ping: async () => void (await redis.send('ping', ['EXISTS', 'ping'])),
     close: () => redis.close(),

@@ -10,6 +10,7 @@ import { startGrpcServer } from '../../runtime/grpc-server.ts';
 import { createLogger } from '../../runtime/log.ts';
 import { createExchangeMetrics, createRegistry } from '../../runtime/metrics.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
+import { createCauses } from '../causes.ts';
 import { createChain } from '../chain.ts';
 import { createLeases } from '../leases.ts';
 import type { ExtProcPlugin } from '../plugin.ts';
@@ -50,7 +51,9 @@ export async function startGateway(options: {
   });
   const leases = createLeases({ ledger, units, leaseMs: 3000, log });
   const reconciled = metrics.reconciled;
-  const reconciler = createReconciler({ ledger, settlements, reconciled, log, nowMs, graceMs: 50 });
+  const causes = createCauses({ notices: storage.causeNotices, waitMs: 100 });
+  const common = { ledger, settlements, causes, log, nowMs };
+  const reconciler = createReconciler({ ...common, reconciled, graceMs: 50 });
   const plugins = createChain({
     nodeSignature: createNodeSignature({ coverage: 'ends', refused: metrics.suspectNodes }),
     settle: createSettle({ settlements, metrics, nowMs }),
@@ -60,7 +63,8 @@ export async function startGateway(options: {
     listen: { host: '127.0.0.1', port: 0 },
     messageBytesMax: 2 ** 24,
     drainMs: 100,
-    register: (added) => addServices(added, { plugins, leases, metrics, log, nowMs, reconciler }),
+    register: (added) =>
+      addServices(added, { plugins, leases, causes, metrics, log, nowMs, reconciler }),
   });
   const envoy = createEnvoy(server.port);
   const { id: accountId } = await storage.accounts.create({ name: 'test' });
@@ -76,6 +80,7 @@ export async function startGateway(options: {
       envoy.close();
       await server.close();
       reconciler.close();
+      causes.close();
       leases.close();
       await settlements.drain(1000);
       storage.close();
