@@ -84,6 +84,13 @@ describe('a charge', () => {
     expect(charge).toMatchObject({ kind: 'release', cost: 0n, usage: noUsage });
   });
 
+  it('is nothing for JSON that broke, and what was delivered where its caller left', () => {
+    const json = exchangeWith({ stream: false });
+    const broken = chargeFor(json, { ...seen, ending: 'node-truncated' });
+    expect(broken).toMatchObject({ kind: 'release', cost: 0n });
+    expect(chargeFor(json, { ...seen, ending: 'client-aborted' }).cost > 0n).toBe(true);
+  });
+
   it('counts pictures and takes their size from the request', () => {
     const bound = { ...noUsage, images: 2, imagePixels: 200 };
     const exchange = exchangeWith({

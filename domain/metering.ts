@@ -30,13 +30,15 @@ const nothing: Charge = { kind: 'release', usage: noUsage, cost: picoUsd(0n), es
 /** Charges for what was delivered, never more than is held; an answer of which nothing was delivered costs nothing. */
 export function chargeFor(exchange: Exchange, observed: Observed): Charge {
   if (!observed.delivered) return nothing;
+  // Half of a JSON text is of no use; a caller who left chose to have no more of it.
+  const isWhole = observed.ending === 'completed' || observed.ending === 'client-aborted';
+  if (!exchange.stream && !isWhole) return nothing;
   if (exchange.endpoint === 'images') return chargeImages(exchange, observed);
 
   const own = ownUsage(exchange, observed.outputTokens);
-  const { reported, ending } = observed;
+  const { reported } = observed;
   if (typeof reported === 'string') return charge(exchange, own, true);
   // A node that broke off is paid for what arrived, whatever it announced before.
-  const isWhole = ending === 'completed' || ending === 'client-aborted';
   return isWhole
     ? charge(exchange, reported, false)
     : charge(exchange, lesser(own, reported), true);

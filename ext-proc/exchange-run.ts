@@ -2,7 +2,8 @@
 import type { Exchange } from '../domain/exchange.ts';
 import type { Ending } from '../domain/reservation.ts';
 import { createExchangeState, type RunTools } from './exchange-state.ts';
-import type { HeaderView, NodeIdentity, ResponseHead } from './plugin.ts';
+import { createLargeAnswer, type LargeAnswer } from './large-answer.ts';
+import type { HeaderEdits, HeaderView, NodeIdentity, ResponseHead } from './plugin.ts';
 import { costHeader } from './plugins/adapt.ts';
 import { proceed, type Reply } from './reply.ts';
 import { createStreamAnswer, type StreamAnswer } from './stream-answer.ts';
@@ -15,7 +16,7 @@ export type Source =
 
 type Phase =
   | { readonly kind: 'request' }
-  | { readonly kind: 'stream'; readonly answer: StreamAnswer }
+  | { readonly kind: 'pieces'; readonly answer: StreamAnswer | LargeAnswer }
   | { readonly kind: 'whole'; readonly head: ResponseHead };
 
 export function createExchangeRun(exchange: Exchange, tools: RunTools) {
@@ -53,17 +54,21 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
 
   function goodHeaders(head: ResponseHead): Reply {
     const headers = pipeline.responseHeaders(head);
-    if (!exchange.stream) {
+    if (!exchange.stream && !isLarge(exchange, head)) {
       phase = { kind: 'whole', head };
       return { ...proceed, headers, bodyMode: 'whole' };
     }
-    const endsBy = context.node().protocol === 'atoma' ? 'usage' : 'done';
-    const { nowMs } = tools;
-    phase = { kind: 'stream', answer: createStreamAnswer({ pipeline, tally, endsBy, nowMs }) };
+    phase = { kind: 'pieces', answer: answerInPieces() };
     return { ...proceed, headers, bodyMode: 'streamed' };
   }
 
-  function streamBody(answer: StreamAnswer, body: Uint8Array, isLast: boolean): Reply {
+  function answerInPieces(): StreamAnswer | LargeAnswer {
+    if (!exchange.stream) return createLargeAnswer({ pipeline, tally });
+    const endsBy = context.node().protocol === 'atoma' ? 'usage' : 'done';
+    return createStreamAnswer({ pipeline, tally, endsBy, nowMs: tools.nowMs });
+  }
+
+  function passPiece(answer: StreamAnswer | LargeAnswer, body: Uint8Array, isLast: boolean): Reply {
     const { bytes, ending } = answer.push(body, isLast);
     state.noteFirstByte();
     if (ending !== undefined) state.end(ending);
@@ -81,14 +86,11 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   }
 
   return {
-    requestHeaders: (headers: HeaderView): Reply => ({
-      ...proceed,
-      headers: pipeline.requestHeaders(headers),
-    }),
+    requestHeaders: (headers: HeaderView): Reply => withHeaders(pipeline.requestHeaders(headers)),
     requestBody: (body: Uint8Array): Reply => toEdited(body, pipeline.requestBody(body)),
     responseHeaders,
     responseBody(body: Uint8Array, isLast: boolean): Reply {
-      if (phase.kind === 'stream') return streamBody(phase.answer, body, isLast);
+      if (phase.kind === 'pieces') return passPiece(phase.answer, body, isLast);
       return phase.kind === 'whole' && !state.isEnded() ? wholeBody(phase.head, body) : proceed;
     },
     /** Envoy has let go of the exchange. */
@@ -98,6 +100,8 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
 }
 
 export type ExchangeRun = ReturnType<typeof createExchangeRun>;
+
+const withHeaders = (headers: HeaderEdits): Reply => ({ ...proceed, headers });
 
 function toEdited(body: Uint8Array, edited: Uint8Array): Reply {
   if (edited === body) return proceed;
@@ -114,6 +118,16 @@ function isGood(exchange: Exchange, head: ResponseHead, isLast: boolean): boolea
     ? /^text\/event-stream\b/i
     : /^application\/(?:[\w.-]+\+)?json\b/i;
   return head.status === 200 && encoding === 'identity' && expected.test(type) && !isLast;
+}
+
+/** Half of what Envoy holds of an answer (8 MiB, see the listener). */
+const wholeBytesMax = 4 * 2 ** 20;
+
+/** Whether the answer may be too large for Envoy to hold; of unknown length, only texts are small. */
+function isLarge({ endpoint }: Exchange, { headers }: ResponseHead): boolean {
+  const length = headers.get('content-length');
+  if (length !== undefined) return Number(length) > wholeBytesMax;
+  return endpoint === 'embeddings' || endpoint === 'images';
 }
 
 function endingOfLocalReply(details: string): Ending {

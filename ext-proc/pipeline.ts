@@ -1,4 +1,5 @@
 /** Runs the hooks of one exchange in the order of the chain. */
+import type { AnswerSummary } from '../domain/answer-scan.ts';
 import type { Logger } from '../runtime/log.ts';
 import { parseObject } from './json.ts';
 import type {
@@ -55,6 +56,14 @@ export function createPipeline(chain: readonly ExchangeHooks[], log: Logger) {
         (hooks, current) => hooks.responseBody?.(current),
         (text) => encoder.encode(text),
       ),
+    piece(piece: Uint8Array, seen: AnswerSummary): void {
+      for (const hooks of chain) hooks.responsePiece?.(piece, seen);
+    },
+    /** The first failure among the verdicts on a large answer, if any. */
+    answerEnd: (summary: AnswerSummary): Extract<Verdict, { kind: 'fail' }> | undefined =>
+      chain
+        .map((hooks) => hooks.responseEnd?.(summary))
+        .find((verdict) => verdict?.kind === 'fail'),
     /** One plugin that throws does not keep the others, the settlement above all, from their end. */
     end(outcome: Outcome): void {
       for (const hooks of chain) {

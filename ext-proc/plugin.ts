@@ -1,4 +1,5 @@
 /** The contract of a plugin of ext-proc: what it sees of each exchange, what it may answer, and when it is called. */
+import type { AnswerSummary } from '../domain/answer-scan.ts';
 import type { Exchange } from '../domain/exchange.ts';
 import type { Failure } from '../domain/failure.ts';
 import type { Charge } from '../domain/metering.ts';
@@ -65,7 +66,12 @@ export type ExchangeHooks = {
   requestBody?(body: Uint8Array): Uint8Array;
   responseHeaders?(head: ResponseHead): HeaderEdits;
   responseEvent?(event: AnswerPart): Verdict;
+  /** A whole JSON answer, unless it is large. */
   responseBody?(body: AnswerPart): Verdict;
+  /** A piece of a JSON answer too large to be held, and what has been seen of the answer so far; it goes on as it is. */
+  responsePiece?(piece: Uint8Array, seen: AnswerSummary): void;
+  /** After the last piece of a large answer: it is closed, or the caller sees it broken. Other verdicts mean "keep". */
+  responseEnd?(summary: AnswerSummary): Verdict;
   /** Called exactly once, however the exchange ends. */
   end?(outcome: Outcome): void;
 };

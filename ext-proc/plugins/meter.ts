@@ -1,7 +1,7 @@
 /** Counts what a node delivers and remembers the last usage that it told. */
 import type { Exchange } from '../../domain/exchange.ts';
 import { parseNodeUsage } from '../../domain/node-usage.ts';
-import { isObject, type JsonObject, objectsIn } from '../json.ts';
+import { isObject, type JsonObject, objectsIn, parseObject } from '../json.ts';
 import { type ExtProcPlugin, keep } from '../plugin.ts';
 
 /** A rule of thumb for answers whose node tells no count: a token of English text is about four bytes. */
@@ -28,6 +28,14 @@ export const meter: ExtProcPlugin = {
         tally.images = objectsIn(json.data).length;
         return keep;
       },
+      responsePiece(_piece, { bytes, items }) {
+        tally.outputTokens = hasText(exchange) ? Math.ceil(bytes / bytesPerToken) : 0;
+        tally.images = items;
+      },
+      responseEnd({ usageText }) {
+        readUsage(parseObject(`{"usage":${usageText ?? null}}`) ?? {});
+        return keep;
+      },
     };
   },
 };
@@ -43,8 +51,10 @@ function isContent(value: unknown): boolean {
   return value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 }
 
-function textBytesOf({ endpoint }: Exchange, json: JsonObject): number {
-  if (endpoint !== 'chat' && endpoint !== 'completions') return 0;
+const hasText = ({ endpoint }: Exchange) => endpoint === 'chat' || endpoint === 'completions';
+
+function textBytesOf(exchange: Exchange, json: JsonObject): number {
+  if (!hasText(exchange)) return 0;
   return objectsIn(json.choices)
     .map((choice) => choice.message ?? choice.text ?? '')
     .map((content) => Buffer.byteLength(isObject(content) ? contentOf(content) : String(content)))

@@ -1,6 +1,10 @@
 /** Checks that an Atoma node's answer carries the signature of the node that Envoy chose. */
 import type { Counter } from 'prom-client';
-import { checkResponse } from '../../chain/response-signature.ts';
+import {
+  checkResponse,
+  createResponseCheck,
+  type ResponseCheck,
+} from '../../chain/response-signature.ts';
 import { objectsIn } from '../json.ts';
 import { type AnswerPart, type ExtProcPlugin, keep, type Verdict } from '../plugin.ts';
 
@@ -15,9 +19,10 @@ export function createNodeSignature(options: {
     name: 'node-signature',
     hooks: { request: 'none' },
     begin({ tally, log, node }) {
-      function check({ text }: AnswerPart): Verdict {
+      const pieces = createResponseCheck();
+
+      function judge(result: ResponseCheck): Verdict {
         const { id, signerAddress } = node();
-        const result = checkResponse(text);
         if (result.kind === 'signed' && result.signerAddress === signerAddress) return keep;
         tally.trusted = false;
         options.refused.inc({ node: id, reason: 'signature' });
@@ -30,8 +35,14 @@ export function createNodeSignature(options: {
       const isSigned = () => node().protocol === 'atoma' && node().signerAddress !== '';
       return {
         responseEvent: (event) =>
-          isSigned() && (options.coverage === 'all' || isEnd(event)) ? check(event) : keep,
-        responseBody: (body) => (isSigned() ? check(body) : keep),
+          isSigned() && (options.coverage === 'all' || isEnd(event))
+            ? judge(checkResponse(event.text))
+            : keep,
+        responseBody: ({ text }) => (isSigned() ? judge(checkResponse(text)) : keep),
+        responsePiece(piece) {
+          if (isSigned()) pieces.push(piece);
+        },
+        responseEnd: () => (isSigned() ? judge(pieces.end()) : keep),
       };
     },
   };
