@@ -111,6 +111,14 @@ describe('an error of a node', () => {
     ['openai', 504, '', 504, 'upstream_timeout', 'timed-out'],
     ['openai', 429, '', 429, 'rate_limit_exceeded', 'node-failed'],
     ['openai', 400, 'plain text', 400, 'node_refused', 'refused'],
+    [
+      'openai',
+      404,
+      '{"error":{"message":"no","type":"NotFoundError","code":404}}',
+      400,
+      'node_refused',
+      'refused',
+    ],
   ])('of an %s node, %i %s, becomes %i %s', async (protocol, status, body, seen, code, ending) => {
     const answer = await run({ status, body, node: { node: 'n', protocol } });
     expect(answer.status).toBe(seen);
@@ -125,7 +133,7 @@ describe('an error of a node', () => {
 
   it('about the request passes untouched in the OpenAI shape', async () => {
     const body =
-      '{"error":{"message":"too long","type":"BadRequestError","param":null,"code":400}}';
+      '{"error":{"message":"too long","type":"BadRequestError","param":null,"code":"x"},"more":1}';
     const answer = await run({ status: 400, body });
     expect(answer).toMatchObject({ status: 400, body });
     expect(answer.record).toMatchObject({ ending: 'refused', cost: 0n });

@@ -53,6 +53,7 @@ describe('a broken stream', () => {
     ['response_per_try_idle_timeout', false, 'timed-out'],
     ['ext_proc_error_grpc_error_14', false, 'gateway-failed'],
     ['something_else', false, 'node-failed'],
+    ['via_upstream', false, 'client-aborted'],
   ] as const)('with %s (caller gone: %s) is %s', async (details, isCallerGone, ending) => {
     expect(await breakOff({ toldTo: 0, details, isCallerGone })).toMatchObject({ ending });
   });

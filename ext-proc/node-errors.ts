@@ -33,7 +33,7 @@ export function judgeNodeError(answer: {
       : fail({ kind: 'node-refused', message: toMessage(error) }, false);
   }
   if (protocol !== 'atoma' && callerStatuses.has(status)) {
-    return error && typeof error.message === 'string'
+    return error && isOpenAiError(error)
       ? { kind: 'pass' }
       : fail({ kind: 'node-refused', message: toMessage(error) }, false);
   }
@@ -52,6 +52,13 @@ function isOurHeader(error: JsonObject | undefined): boolean {
 function errorOf(json: JsonObject | undefined): JsonObject | undefined {
   if (isObject(json?.error)) return json.error;
   return undefined;
+}
+
+/** Whether SDKs can read it as it is; vLLM, for example, tells the status as a number in `code`. */
+function isOpenAiError({ message, type, param, code }: JsonObject): boolean {
+  const isText = (value: unknown) =>
+    value === undefined || value === null || typeof value === 'string';
+  return typeof message === 'string' && typeof type === 'string' && isText(param) && isText(code);
 }
 
 /** A stranger's words, bounded and printable. */

@@ -111,7 +111,8 @@ function toRelease(entry: LogEntry, timeMs: number): SettlementJob {
 }
 
 function endingOf({ isCallerGone, details }: LogEntry): Ending {
-  if (isCallerGone) return 'client-aborted';
+  // Envoy names every failure of a node; a caller's reset without an error code (HTTP/2) leaves no mark at all.
+  if (isCallerGone || details === 'via_upstream') return 'client-aborted';
   if (details.includes('ext_proc')) return 'gateway-failed';
   if (details.includes('timeout')) return 'timed-out';
   return details.includes('after_response_started') ? 'node-truncated' : 'node-failed';
