@@ -43,14 +43,19 @@ export function httpFilters(settings: GatewaySettings): HttpFilter[] {
   return [
     filter(names.keyCheck, packExtAuthz(keyCheck())),
     filter(names.admission, packExtAuthz(admission(settings))),
-    filter(
-      names.exchange,
-      pack(
-        'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor',
-        ExternalProcessor,
-        exchange(settings),
+    // Off unless a route turns it on: what is no valid HTTP meets no route, and Envoy closes such a connection without
+    // the answer where a filter holds that back to ask somebody.
+    HttpFilter.fromPartial({
+      ...filter(
+        names.exchange,
+        pack(
+          'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor',
+          ExternalProcessor,
+          exchange(settings),
+        ),
       ),
-    ),
+      disabled: true,
+    }),
     filter(
       'envoy.filters.http.router',
       pack(
@@ -74,16 +79,23 @@ const disabled = pack(
 export const withoutFilters: PerRoute = {
   [names.keyCheck]: disabled,
   [names.admission]: disabled,
-  [names.exchange]: disabled,
 };
 
-/** For requests whose body is small enough to be read before its key is known. */
-export const withoutKeyCheck: PerRoute = { [names.keyCheck]: disabled };
+/** For requests to a model: all filters. */
+export const withExchange: PerRoute = {
+  [names.exchange]: pack(
+    'envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute',
+    ExtProcPerRoute,
+    ExtProcPerRoute.fromPartial({ override: { $case: 'overrides', value: {} } }),
+  ),
+};
+
+/** For those whose body is small enough to be read before its key is known. */
+export const withoutKeyCheck: PerRoute = { ...withExchange, [names.keyCheck]: disabled };
 
 /** For the gateway's own endpoints: authenticated, without body or exchange. */
 export const authenticationOnly: PerRoute = {
   [names.keyCheck]: disabled,
-  [names.exchange]: disabled,
   [names.admission]: pack(
     'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute',
     ExtAuthzPerRoute,
@@ -133,7 +145,8 @@ function admission(settings: GatewaySettings): ExtAuthz {
       },
     },
     transportApiVersion: ApiVersion.V3,
-    withRequestBody: { maxRequestBytes: settings.bodyBytesMax, packAsBytes: true },
+    // The last piece of a body may cross the limit unnoticed and is then cut off: one byte more lets ext-authz see that.
+    withRequestBody: { maxRequestBytes: settings.bodyBytesMax + 1, packAsBytes: true },
     // Acts because every admission sets a header: the request then meets the routes that look for it.
     clearRouteCache: true,
     statusOnError: { code: StatusCode.ServiceUnavailable },

@@ -1,15 +1,26 @@
 /** Errors that Envoy itself makes, in the words of `domain/failure.ts`: same JSON, status and retry headers as all others. */
 import { type Failure, toErrorAnswer, toErrorObject } from '../../domain/failure.ts';
+import { headers as names } from '../../domain/names.ts';
 import {
   AccessLogFilter,
   ComparisonFilter_Op,
 } from '../../proto/gen/envoy/config/accesslog/v3/accesslog.ts';
+import {
+  HeaderValueOption,
+  HeaderValueOption_HeaderAppendAction,
+} from '../../proto/gen/envoy/config/core/v3/base.ts';
 import { ExpressionFilter } from '../../proto/gen/envoy/extensions/access_loggers/filters/cel/v3/cel.ts';
 import {
   LocalReplyConfig,
   ResponseMapper,
 } from '../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import { headersToSet, pack, typedConfig } from './proto.ts';
+
+/** What is refused before Envoy has given it an id gets one here. */
+const ownRequestId = HeaderValueOption.fromPartial({
+  header: { key: names.requestId, value: '%UNIQUE_ID%' },
+  appendAction: HeaderValueOption_HeaderAppendAction.ADD_IF_ABSENT,
+});
 
 /** The first mapper that matches decides. */
 export function localReplies(settings: { readonly bodyBytesMax: number }): LocalReplyConfig {
@@ -98,7 +109,7 @@ function reply(filter: AccessLogFilter, answer: Failure | Words): ResponseMapper
   return ResponseMapper.fromPartial({
     filter,
     statusCode: status,
-    headersToAdd: headersToSet(others),
+    headersToAdd: [...headersToSet(others), ownRequestId],
     bodyFormatOverride: format(JSON.stringify({ error }).replaceAll('%', '%%')),
   });
 }

@@ -11,7 +11,13 @@ import {
   RouteMatch,
 } from '../../proto/gen/envoy/config/route/v3/route_components.ts';
 import { PreviousHostsPredicate } from '../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts';
-import { authenticationOnly, withBodyEdits, withoutFilters, withoutKeyCheck } from './filters.ts';
+import {
+  authenticationOnly,
+  withBodyEdits,
+  withExchange,
+  withoutFilters,
+  withoutKeyCheck,
+} from './filters.ts';
 import { bytesOf, duration, headersToSet, pack } from './proto.ts';
 import { answerWaitMsMax, type GatewaySettings, uncheckedBodyBytesMax } from './settings.ts';
 import type { Resource } from './snapshot.ts';
@@ -41,11 +47,11 @@ export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'versio
           ...admittedRoutes(settings),
           ...inferencePaths.flatMap((path) => arrivalRoutes(path, settings)),
           ...apiRoutes(),
-          Route.fromPartial({
-            name: 'unknown',
-            match: anyPath,
-            ...refusal({ kind: 'path-unknown' }),
-          }),
+          // CONNECT has no path.
+          ...[anyPath, { pathSpecifier: { $case: 'connectMatcher', value: {} } } as const].map(
+            (match) =>
+              Route.fromPartial({ name: 'unknown', match, ...refusal({ kind: 'path-unknown' }) }),
+          ),
         ],
       },
     ],
@@ -99,6 +105,11 @@ function arrivalRoutes(path: string, settings: GatewaySettings): Route[] {
   const action = { $case: 'route', value: toModel(settings) } as const;
   return [
     Route.fromPartial({
+      name: 'oversized-body',
+      match: { ...here, headers: [method('POST'), largerThan(settings.bodyBytesMax)] },
+      ...refusal({ kind: 'body-too-large', limitBytes: settings.bodyBytesMax }),
+    }),
+    Route.fromPartial({
       name: 'small-body',
       match: { ...here, headers: [method('POST'), smallBody] },
       action,
@@ -108,6 +119,7 @@ function arrivalRoutes(path: string, settings: GatewaySettings): Route[] {
       name: 'large-body',
       match: { ...here, headers: [method('POST')] },
       action,
+      typedPerFilterConfig: withExchange,
     }),
     Route.fromPartial({
       name: 'wrong-method',
@@ -167,7 +179,7 @@ const toApi: RouteAction = RouteAction.fromPartial({
 });
 
 // Answers by which a node says that it will not serve the request; another may.
-const retriableStatuses = [423, 425, 429, 500, 502, 503, 504];
+const retriableStatuses = [401, 423, 425, 429, 500, 502, 503, 504];
 
 /**
  * Until the first byte has reached the client, another node is tried, also where the first may have begun to work:
@@ -212,6 +224,8 @@ const keptFromNodes = [
   'x-api-key',
   'cookie',
   'accept-encoding',
+  // Envoy meets "100-continue" itself; of anything else a node might make a refusal.
+  'expect',
   'x-forwarded-for',
   'x-forwarded-proto',
   'x-envoy-external-address',
@@ -251,10 +265,11 @@ const method = (value: 'GET' | 'POST') =>
     },
   });
 
-const smallBody = HeaderMatcher.fromPartial({
-  name: 'content-length',
-  headerMatchSpecifier: {
-    $case: 'rangeMatch',
-    value: { start: 0n, end: BigInt(uncheckedBodyBytesMax + 1) },
-  },
-});
+const lengthWithin = (start: bigint, end: bigint) =>
+  HeaderMatcher.fromPartial({
+    name: 'content-length',
+    headerMatchSpecifier: { $case: 'rangeMatch', value: { start, end } },
+  });
+
+const smallBody = lengthWithin(0n, BigInt(uncheckedBodyBytesMax + 1));
+const largerThan = (bytes: number) => lengthWithin(BigInt(bytes + 1), 2n ** 63n - 1n);
