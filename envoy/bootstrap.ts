@@ -51,7 +51,15 @@ const dynamicResources = {
     api_type: 'DELTA_GRPC',
     transport_api_version: 'V3',
     set_node_on_first_message_only: true,
-    grpc_services: [{ envoy_grpc: { cluster_name: 'control-plane' } }],
+    grpc_services: [
+      {
+        envoy_grpc: {
+          cluster_name: 'control-plane',
+          // By default the pauses grow to 30 s, and changes of the fleet would wait that long after a restart.
+          retry_policy: { retry_back_off: { base_interval: '0.1s', max_interval: '1s' } },
+        },
+      },
+    ],
   },
   cds_config: ads,
   lds_config: ads,
