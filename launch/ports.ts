@@ -1,25 +1,28 @@
 /** Free ports of the loopback interface. */
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { HostPort } from '../runtime/config.ts';
 
-/** As many different ports as asked for, free at the time of asking. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
-  const ports = servers.map(({ port }) => port);
-  await Promise.all(servers.map(({ close }) => close()));
-  return ports;
-}
+const host = '127.0.0.1';
 
-function listenAnywhere(): Promise<{ port: number; close(): Promise<void> }> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      resolve({ port, close: () => new Promise((closed) => server.close(() => closed())) });
-    });
-  });
+/** Below the ports that systems give to outgoing connections, which could take one before its process listens. */
+const portMin = 10_240;
+const portEnd = 32_000;
+
+/**
+ * As many different ports as asked for, free at the time of asking. They are neighbours from a random start, so that
+ * instances that start at the same moment rarely choose the same.
+ */
+export async function freePorts(count: number): Promise<number[]> {
+  const found: number[] = [];
+  const range = portEnd - portMin;
+  const start = randomInt(range);
+  for (let offset = 0; offset < range && found.length < count; offset += 1) {
+    const port = portMin + ((start + offset) % range);
+    if (await isFree({ host, port })) found.push(port);
+  }
+  if (found.length < count) throw new Error(`no ${count} ports of ${host} are free`);
+  return found;
 }
 
 /** Whether nobody listens there. */
