@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
+import { freePorts, isFree } from '../launch/ports.ts';
 import { resolveRedisServer } from '../launch/tools/redis.ts';
 
 export type TestRedis = {
@@ -29,25 +29,14 @@ const busOffset = 10_000;
 
 const binary = resolveRedisServer({ env, progress: () => {} });
 
+/** Both ports stay below those that systems give to outgoing connections. */
 async function freePort(cluster: boolean): Promise<number> {
   for (;;) {
-    const port = cluster ? 20_000 + Math.floor(Math.random() * 12_000) : 0;
-    const found = await tryPort(port);
-    if (found === undefined) continue;
-    if (!cluster || (await tryPort(found + busOffset)) !== undefined) return found;
+    const [port = 0] = await freePorts(1);
+    if (!cluster) return port;
+    const bus = port + busOffset;
+    if (bus < 32_000 && (await isFree({ host, port: bus }))) return port;
   }
-}
-
-function tryPort(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, host, () => {
-      const address = server.address();
-      const bound = typeof address === 'object' ? address?.port : undefined;
-      server.close(() => resolve(bound));
-    });
-  });
 }
 
 /** Runs commands over a connection of their own. */
@@ -113,10 +102,10 @@ async function startServer(port: number, args: readonly string[]): Promise<TestR
   };
 }
 
-export type TestCluster = { readonly url: string; stop(): Promise<void> };
+type TestCluster = { readonly url: string; stop(): Promise<void> };
 
 /** Three masters that share all slots. */
-export async function startRedisCluster(): Promise<TestCluster> {
+async function startRedisCluster(): Promise<TestCluster> {
   const ports: number[] = [];
   while (ports.length < 3) ports.push(await freePort(true));
   const clustered = '--cluster-enabled yes --cluster-node-timeout 2000'.split(' ');

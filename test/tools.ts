@@ -1,6 +1,5 @@
 /** The binaries that tests run, fetched once and shared by all runs. */
 import { resolveEnvoy } from '../launch/tools/envoy.ts';
-import { resolveRedisServer } from '../launch/tools/redis.ts';
 
 // biome-ignore lint/style/noProcessEnv: the entry of test code to the machine, as main.ts is for the product
 const env = process.env;
@@ -9,4 +8,3 @@ const options = { env, progress: () => undefined };
 
 export const testEnv: Readonly<Record<string, string | undefined>> = env;
 export const envoyBinary = (): Promise<string> => resolveEnvoy(options);
-export const redisBinary = (): Promise<string> => resolveRedisServer(options);
