@@ -11,7 +11,7 @@ let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'plugins-'));
   const zod = import.meta.resolve('zod');
-  for (const request of ['none', 'headers', 'body', 'everything']) {
+  for (const request of ['headers', 'body', 'everything']) {
     const instance = `{ name: '${request}', hooks: { request: '${request}' }, begin: () => ({}) }`;
     await writeFile(
       join(folder, `${request}.mjs`),
@@ -29,14 +29,13 @@ const ask = (...names: string[]) => {
 };
 
 describe('requestHooksOf', () => {
-  it('is nothing without plugins', async () => {
-    expect(await ask()).toBe('none');
+  it('is the headers without plugins', async () => {
+    expect(await ask()).toBe('headers');
   });
 
   it('is the most that any plugin wants', async () => {
-    expect(await ask('none')).toBe('none');
-    expect(await ask('headers', 'none')).toBe('headers');
-    expect(await ask('headers', 'body', 'none')).toBe('body');
+    expect(await ask('headers')).toBe('headers');
+    expect(await ask('headers', 'body', 'headers')).toBe('body');
   });
 
   it('stops the start where a plugin does not say what it wants', async () => {

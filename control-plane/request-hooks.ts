@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Logger } from '../runtime/log.ts';
 import { loadPlugins, type PluginEntry } from '../runtime/plugin.ts';
 
-const phases = ['none', 'headers', 'body'] as const;
+const phases = ['headers', 'body'] as const;
 export type RequestPhases = (typeof phases)[number];
 
 const answer = z.object({ hooks: z.object({ request: z.enum(phases) }) });
@@ -19,5 +19,5 @@ export async function requestHooksOf(
   const { folder, log } = options;
   const plugins = await loadPlugins<{ log: Logger }, unknown>(entries, { folder, tools: { log } });
   const wanted = new Set(plugins.map((plugin) => answer.parse(plugin).hooks.request));
-  return phases.findLast((phase) => wanted.has(phase)) ?? 'none';
+  return phases.findLast((phase) => wanted.has(phase)) ?? 'headers';
 }

@@ -23,8 +23,8 @@ export const plugin = {
     const marked = new Set(markedModels);
     return {
       name: 'answer-watermark',
-      // It looks at answers only, so Envoy need not show it the request.
-      hooks: { request: 'none' },
+      // It has no use for the body of a request, so Envoy need not hold it back.
+      hooks: { request: 'headers' },
       begin: ({ exchange }) => ({
         responseHeaders: () => ({ set: { 'x-served-through': gateway }, remove: [] }),
         // Inserted as text: printing the JSON anew would round large numbers.

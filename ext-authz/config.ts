@@ -22,7 +22,7 @@ export const configSchema = z.object({
     min: 1024,
     max: 256 * mebibyte,
   }),
-  /** Must exceed the longest time that Envoy waits for the first byte of an answer, retries included. */
-  ATOMA_FIRST_BYTE_LEASE_MS: integerSetting({ fallback: 400_000, min: 1000, max: 3_600_000 }),
+  /** How long a reservation stays where ext-proc does not take it over, which it does at once. */
+  ATOMA_LEASE_MS: integerSetting({ fallback: 60_000, min: 1000, max: 3_600_000 }),
   ATOMA_EXT_AUTHZ_PLUGINS: pluginsSetting,
 });

@@ -52,7 +52,7 @@ closing.add('metrics', () => metricsServer.close());
 const service = await startService({
   listen: config.ATOMA_EXT_AUTHZ_LISTEN,
   bodyBytesMax: config.ATOMA_BODY_MAX_BYTES,
-  leaseMs: config.ATOMA_FIRST_BYTE_LEASE_MS,
+  leaseMs: config.ATOMA_LEASE_MS,
   ledger: storage.ledger,
   unitPool: storage.unitPool,
   findKey: keys.find,

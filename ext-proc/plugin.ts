@@ -76,8 +76,8 @@ export type ExchangeHooks = {
   end?(outcome: Outcome): void;
 };
 
-/** Which of the request Envoy must show; the control plane opens these phases. */
-type RequestPhases = 'none' | 'headers' | 'body';
+/** How much of each request Envoy must show; a body is then held back until it is complete. */
+type RequestPhases = 'headers' | 'body';
 
 /** What a plugin module creates from its settings. */
 export type ExtProcPlugin = {

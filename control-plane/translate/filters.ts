@@ -173,7 +173,8 @@ function exchange(settings: GatewaySettings): ExternalProcessor {
 
 function processingMode(request: GatewaySettings['requestHooks']): ProcessingMode {
   return {
-    requestHeaderMode: request === 'none' ? Header.SKIP : Header.SEND,
+    // Always: ext-proc then holds the exchange from its beginning, and where it is away no node works for nothing.
+    requestHeaderMode: Header.SEND,
     requestBodyMode: request === 'body' ? Body.BUFFERED : Body.NONE,
     requestTrailerMode: Header.SKIP,
     responseHeaderMode: Header.SEND,

@@ -15,7 +15,7 @@ export type GatewaySettings = {
   /** The longest silence of a node that answers in one piece. */
   readonly jsonTimeoutMs: number;
   /** What plugins of ext-proc want of each request; bodies that must be edited always pass through it. */
-  readonly requestHooks: 'none' | 'headers' | 'body';
+  readonly requestHooks: 'headers' | 'body';
   /** Certificate authorities (PEM) that vouch for nodes reached over TLS, as a path on Envoy's machine. */
   readonly trustedRootsFile: string;
 };
@@ -23,6 +23,6 @@ export type GatewaySettings = {
 /** Above this a body is read only once its key is known to be good. */
 export const uncheckedBodyBytesMax = 65_536;
 
-/** The longest that Envoy waits for the first byte of an answer, all attempts together; the reservation's lease outlasts it. */
+/** The longest that Envoy waits for the first byte of an answer, all attempts together. */
 export const answerWaitMsMax = (settings: GatewaySettings) =>
   Math.max(settings.firstByteTimeoutMs, settings.jsonTimeoutMs) + 60_000;

@@ -10,8 +10,8 @@ const dropped: Verdict = { kind: 'drop' };
 
 export const adapt: ExtProcPlugin = {
   name: 'adapt',
-  // Envoy shows the body on the routes of exchanges that have edits; this needs no phase of its own.
-  hooks: { request: 'none' },
+  // Envoy shows the body on the routes of exchanges that have edits; others pass unseen.
+  hooks: { request: 'headers' },
   begin({ exchange, node }) {
     return {
       requestBody: (body) => applyEdits(body, exchange.edits),

@@ -9,7 +9,7 @@ const bytesPerToken = 4;
 
 export const meter: ExtProcPlugin = {
   name: 'meter',
-  hooks: { request: 'none' },
+  hooks: { request: 'headers' },
   begin({ exchange, tally }) {
     const readUsage = (json: JsonObject) => {
       // Nodes with continuous usage tell it on every event; null means "not yet", and the last word counts.

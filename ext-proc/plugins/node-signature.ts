@@ -17,7 +17,7 @@ export function createNodeSignature(options: {
 }): ExtProcPlugin {
   return {
     name: 'node-signature',
-    hooks: { request: 'none' },
+    hooks: { request: 'headers' },
     begin({ tally, log, node }) {
       const pieces = createResponseCheck();
 

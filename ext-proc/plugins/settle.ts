@@ -14,7 +14,7 @@ export function createSettle(options: {
   const { settlements, metrics, nowMs } = options;
   return {
     name: 'settle',
-    hooks: { request: 'none' },
+    hooks: { request: 'headers' },
     begin: (context) => ({
       end(outcome) {
         const timeMs = nowMs();

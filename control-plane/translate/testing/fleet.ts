@@ -69,7 +69,7 @@ export function testSettings(changes: Partial<GatewaySettings> = {}): GatewaySet
     bodyBytesMax: 20_971_520,
     firstByteTimeoutMs: 120_000,
     jsonTimeoutMs: 300_000,
-    requestHooks: 'none',
+    requestHooks: 'headers',
     // Relative to the root of the repository, where tests run.
     trustedRootsFile: 'control-plane/translate/testdata/roots.pem',
     ...changes,
