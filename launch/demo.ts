@@ -1,11 +1,11 @@
-/** The demo account: credited once, with a key that stays the same across restarts, proven by a real completion. */
+/** The demo account, credited once, with a key that stays the same across restarts; and the proof that the gateway answers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { noLimits, scopes } from '../domain/api-key.ts';
 import type { Catalogue } from '../domain/model.ts';
-import { parseUsd, picoUsd } from '../domain/money.ts';
+import { type PicoUsd, parseUsd, picoUsd } from '../domain/money.ts';
 import { sha256Hex } from '../storage/api-keys.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -18,25 +18,44 @@ const demoFile = z.object({
 
 export type Demo = z.infer<typeof demoFile>;
 
-export type Credentials = Pick<Demo, 'apiKey' | 'accountId'>;
+const credentialsFile = demoFile.pick({ apiKey: true, accountId: true });
 
-const credit = parseUsd('100') ?? picoUsd(0n);
+export type Credentials = z.infer<typeof credentialsFile>;
+
+const demoCredit = parseUsd('100') ?? picoUsd(0n);
+const checkCredit = parseUsd('1') ?? picoUsd(0n);
 const pollMs = 50;
 
 const pathOf = (dataDir: string) => join(dataDir, 'demo.json');
 
-/** The credentials of the last start where they are still good, else new ones with a first deposit. */
-export async function demoCredentials(storage: Storage, dataDir: string): Promise<Credentials> {
-  const known = await readDemo(dataDir);
+/** The demo account's: those of the last start where they are still good, else new ones with a first deposit. */
+export const demoCredentials = (storage: Storage, dataDir: string): Promise<Credentials> =>
+  ensureCredentials(storage, { file: pathOf(dataDir), name: 'demo', credit: demoCredit });
+
+/** Those of the account that pays for the completion of each start, so that no other balance changes by a restart. */
+export async function checkCredentials(storage: Storage, dataDir: string): Promise<Credentials> {
+  const file = join(dataDir, 'start-check.json');
+  const options = { file, name: 'start-check', credit: checkCredit };
+  const credentials = await ensureCredentials(storage, options);
+  await writePrivate(file, credentials);
+  return credentials;
+}
+
+async function ensureCredentials(
+  storage: Storage,
+  options: { file: string; name: string; credit: PicoUsd },
+): Promise<Credentials> {
+  const { file, name, credit } = options;
+  const known = await readCredentials(file);
   if (known) {
     const key = await storage.apiKeys.find(sha256Hex(known.apiKey));
     if (key?.accountId === known.accountId && key.revokedMs === undefined) return known;
   }
-  const account = await storage.accounts.create({ name: 'demo' });
-  await storage.accounts.credit({ accountId: account.id, amount: credit, reference: 'demo' });
+  const account = await storage.accounts.create({ name });
+  await storage.accounts.credit({ accountId: account.id, amount: credit, reference: name });
   const { text } = await storage.apiKeys.create({
     accountId: account.id,
-    name: 'demo',
+    name,
     expiresMs: undefined,
     scopes,
     models: undefined,
@@ -45,18 +64,20 @@ export async function demoCredentials(storage: Storage, dataDir: string): Promis
   return { apiKey: text, accountId: account.id };
 }
 
-async function readDemo(dataDir: string): Promise<Demo | undefined> {
+async function readCredentials(file: string): Promise<Credentials | undefined> {
   try {
-    return demoFile.parse(JSON.parse(await readFile(pathOf(dataDir), 'utf8')));
+    return credentialsFile.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {
     return undefined;
   }
 }
 
+export const writeDemo = (dataDir: string, demo: Demo): Promise<void> =>
+  writePrivate(pathOf(dataDir), demo);
+
 /** Readable by the owner only: it holds a key. */
-export async function writeDemo(dataDir: string, demo: Demo): Promise<void> {
-  await writeFile(pathOf(dataDir), `${JSON.stringify(demo, undefined, 2)}\n`, { mode: 0o600 });
-}
+const writePrivate = (file: string, content: object): Promise<void> =>
+  writeFile(file, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 });
 
 /** The first model for chats that can be called; nothing where none appears in time. */
 export async function findChatModel(

@@ -28,6 +28,8 @@ export type GatewayOptions = {
   /** How long a process that ended stays away. */
   readonly restartDelayMs: number;
   readonly progress: (text: string) => void;
+  /** Told at the very start how to stop whatever has started by then. */
+  readonly onStarting?: (close: () => Promise<void>) => void;
 };
 
 export type Gateway = {
@@ -50,6 +52,7 @@ const connectionsMax = 20_000;
 /** Resolves when a request through Envoy reaches the services. What was started is stopped where anything fails. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const starter = await createStarter(options);
+  options.onStarting?.(starter.close);
   try {
     const redisUrl = options.redisUrl ?? (await starter.redis());
     const { services, xds } = await starter.services(redisUrl);
@@ -85,9 +88,14 @@ async function createStarter(options: GatewayOptions) {
   const processes: Supervised[] = [];
   const [redisPort = 0, ...ports] = await freePorts(1 + portsOf(options.replicas));
 
+  let isClosed = false;
+
   async function add(name: string, start: () => Promise<Launched>): Promise<void> {
+    if (isClosed) throw new Error('stopped while starting');
     const onExit = () => progress(`${name} ended; it is started again`);
-    processes.push(await supervise({ name, start, restartDelayMs, onExit }));
+    const added = await supervise({ name, start, restartDelayMs, onExit });
+    processes.push(added);
+    if (isClosed) await added.stop();
   }
 
   const startService = ({ name, folder, settings }: ServicePlan) =>
@@ -141,6 +149,7 @@ async function createStarter(options: GatewayOptions) {
 
     /** Envoy lets its requests end first, Redis goes last. */
     async close(): Promise<void> {
+      isClosed = true;
       const stop = (names: RegExp) =>
         Promise.all(processes.filter(({ name }) => names.test(name)).map((one) => one.stop()));
       await stop(/^envoy$/);

@@ -1,14 +1,19 @@
 /** What `npm start` does: everything that a first request needs, in order, and the proof that it works. */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Closing } from '../runtime/closing.ts';
 import type { HostPort } from '../runtime/config.ts';
 import { createLogger } from '../runtime/log.ts';
 import { createStorage } from '../storage/storage.ts';
 import { startChild } from './child.ts';
 import type { LaunchConfig } from './config.ts';
-import { completeOnce, demoCredentials, findChatModel, writeDemo } from './demo.ts';
+import {
+  checkCredentials,
+  completeOnce,
+  demoCredentials,
+  findChatModel,
+  writeDemo,
+} from './demo.ts';
 import { startGateway } from './gateway.ts';
 import { ensureOwnerKey } from './owner-key.ts';
 import { freePorts, isFree, toText } from './ports.ts';
@@ -60,8 +65,8 @@ export async function start(options: StartOptions): Promise<Started> {
     envoyConcurrency: config.ATOMA_ENVOY_CONCURRENCY,
     restartDelayMs: config.ATOMA_RESTART_DELAY_MS,
     progress: say,
+    onStarting: (close) => closing.add('gateway', close),
   });
-  closing.add('gateway', gateway.close);
 
   const { baseUrl, redisUrl } = gateway;
   const envoyAdmin = toText(config.ATOMA_ENVOY_ADMIN);
@@ -143,9 +148,8 @@ async function proveDemo(options: {
       say('no model for chats can be called yet: add nodes, and prices with "admin model price"');
     } else {
       say(`sending a first completion to ${model}`);
-      await completeOnce({ ...credentials, baseUrl, model, timeoutMs: firstAnswerMs });
-      // The settlement follows the answer by a moment; a balance read right after "ready" is then final.
-      await delay(100);
+      const check = await checkCredentials(storage, dataDir);
+      await completeOnce({ ...check, baseUrl, model, timeoutMs: firstAnswerMs });
     }
     return { ...credentials, model };
   } finally {
