@@ -28,6 +28,9 @@ export function createBootstrap(settings: BootstrapSettings): object {
     admin: { address: socket(settings.admin) },
     dynamic_resources: dynamicResources,
     static_resources: { clusters: [controlPlaneCluster(settings.controlPlanes)] },
+    // Envoy 1.40 crashes where the last stream to ext-proc ends after its cached gRPC client has expired, by default 50 s
+    // after the last request began. This outlasts the longest stream, which is an hour.
+    grpc_async_client_manager_config: { max_cached_entry_idle_duration: '7200s' },
     layered_runtime: {
       layers: [
         {
