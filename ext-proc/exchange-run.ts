@@ -120,8 +120,8 @@ function isGood(exchange: Exchange, head: ResponseHead, isLast: boolean): boolea
   return head.status === 200 && encoding === 'identity' && expected.test(type) && !isLast;
 }
 
-/** Half of what Envoy holds of an answer (8 MiB, see the listener). */
-const wholeBytesMax = 4 * 2 ** 20;
+/** Half of what Envoy holds of an answer (1 MiB, see the listener). */
+const wholeBytesMax = 2 ** 19;
 
 /** Whether the answer may be too large for Envoy to hold; of unknown length, only texts are small. */
 function isLarge({ endpoint }: Exchange, { headers }: ResponseHead): boolean {

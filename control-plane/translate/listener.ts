@@ -21,7 +21,7 @@ import type { Resource } from './snapshot.ts';
 const listenerName = 'gateway';
 
 // Bounds what one connection may hold; also the largest answer that ext-proc can have in one piece.
-const connectionBufferBytes = 8 * 1024 * 1024;
+const connectionBufferBytes = 1024 * 1024;
 
 export function gatewayListener(settings: GatewaySettings): Omit<Resource, 'version'> {
   const listener = Listener.fromPartial({

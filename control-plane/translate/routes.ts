@@ -42,7 +42,6 @@ export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'versio
       {
         name: 'gateway',
         domains: ['*'],
-        requestBodyBufferLimit: BigInt(settings.bodyBytesMax + editBytesMax),
         routes: [
           ...admittedRoutes(settings),
           ...inferencePaths.flatMap((path) => arrivalRoutes(path, settings)),
@@ -93,6 +92,7 @@ function admittedRoutes(settings: GatewaySettings): Route[] {
         value: { ...toModel(settings), retryPolicy: retryElsewhere(silenceMs) },
       },
       typedPerFilterConfig: filters,
+      requestBodyBufferLimit: BigInt(settings.bodyBytesMax + editBytesMax),
       requestHeadersToRemove: keptFromNodes,
       responseHeadersToRemove: keptFromClients,
     }),
