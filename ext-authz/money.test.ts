@@ -161,6 +161,8 @@ describe('while Redis fails', () => {
     const { call, answer } = first.start({ headers: headersWith(text), body: chatBody() });
     if (leaves) leave = () => call.cancel();
     const [outcome] = await Promise.allSettled([answer]);
+    // The service hears of a caller who left a moment after the caller's own client.
+    if (leaves) await sleep(100);
     redis.signal('SIGCONT');
     beforeHold = nothing;
     if (leaves) expect(outcome).toMatchObject({ status: 'rejected' });
