@@ -43,7 +43,7 @@ export function createExchangeMetrics(registry: Registry) {
   return {
     open: new Gauge({
       name: 'atoma_exchanges_open',
-      help: 'Exchanges that have begun to answer and are not settled.',
+      help: 'Exchanges that are admitted and have not ended.',
       registers,
     }),
     ended: new Counter({
@@ -60,7 +60,7 @@ export function createExchangeMetrics(registry: Registry) {
     }),
     chargedMicroUsd: new Counter({
       name: 'atoma_charged_micro_usd_total',
-      help: 'Money charged, in micro-dollars rounded down, by model. The ledger is exact, this is for graphs.',
+      help: 'Money charged, in micro-dollars, by model. The ledger is exact, this is for graphs.',
       labelNames: ['model'] as const,
       registers,
     }),

@@ -4,6 +4,9 @@ import type { createExchangeMetrics } from '../../runtime/metrics.ts';
 import type { ExchangeContext, ExtProcPlugin, Outcome } from '../plugin.ts';
 import type { SettlementJob, Settlements } from '../settlement.ts';
 
+/** For graphs only, hence a float. */
+const picoPerMicro = 1e6;
+
 export type ExchangeMetrics = ReturnType<typeof createExchangeMetrics>;
 
 export function createSettle(options: {
@@ -71,7 +74,7 @@ function count(metrics: ExchangeMetrics, context: ExchangeContext, outcome: Outc
   tokens('input', usage.inputTokens - usage.cachedInputTokens);
   tokens('cached_input', usage.cachedInputTokens);
   tokens('output', usage.outputTokens);
-  metrics.chargedMicroUsd.inc({ model }, Number(cost / 1_000_000n));
+  metrics.chargedMicroUsd.inc({ model }, Number(cost) / picoPerMicro);
   if (estimated && outcome.ending === 'completed') {
     const reason = context.tally.reported === 'absent' ? 'usage-absent' : 'usage-implausible';
     metrics.suspectNodes.inc({ node: context.node().id, reason });
