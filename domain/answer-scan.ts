@@ -2,6 +2,17 @@
  * Reads a JSON answer while it passes in pieces of any size: its usage, how many entries its list holds, and where it ends. Nothing
  * is kept but the usage, so that an answer may be of any length. What is not JSON passes; its reader will notice.
  */
+import {
+  backslash,
+  closeBrace,
+  closeBracket,
+  colon,
+  comma,
+  isSpace,
+  openBrace,
+  openBracket,
+  quote,
+} from './json-bytes.ts';
 
 export type AnswerSummary = {
   /** Whether the object was closed, and only white space followed. */
@@ -12,15 +23,6 @@ export type AnswerSummary = {
   readonly items: number;
   readonly bytes: number;
 };
-
-const quote = 0x22;
-const backslash = 0x5c;
-const comma = 0x2c;
-const colon = 0x3a;
-const openBrace = 0x7b;
-const openBracket = 0x5b;
-const closeBrace = 0x7d;
-const closeBracket = 0x5d;
 
 /** 1 for the bytes that mean something outside strings: a list of a million numbers is passed over quickly. */
 const signs = new Uint8Array(256);
@@ -220,8 +222,7 @@ function createCapture(bytesMax: number) {
 
 function isBlank(chunk: Uint8Array, from: number): boolean {
   for (let at = from; at < chunk.length; at += 1) {
-    const byte = chunk[at];
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+    if (!isSpace(chunk[at])) return false;
   }
   return true;
 }

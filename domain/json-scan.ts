@@ -2,6 +2,17 @@
  * Finds where things stand in the bytes of a JSON object: structural characters are ASCII, so no decoding is needed.
  * The scan never throws; on text that is not JSON its findings mean nothing, so parse the same bytes too.
  */
+import {
+  backslash,
+  closeBrace,
+  closeBracket,
+  colon,
+  comma,
+  isSpace,
+  openBrace,
+  openBracket,
+  quote,
+} from './json-bytes.ts';
 
 export type Member = {
   readonly key: string;
@@ -18,15 +29,6 @@ export type ObjectScan = {
   readonly depth: number;
 };
 
-const quote = 0x22;
-const backslash = 0x5c;
-const comma = 0x2c;
-const colon = 0x3a;
-const openBrace = 0x7b;
-const openBracket = 0x5b;
-const closeBrace = 0x7d;
-const closeBracket = 0x5d;
-
 /** The offset of the quote that ends the string whose first quote is at `start`; the length where none does. */
 function stringEnd(bytes: Uint8Array, start: number): number {
   let end = bytes.indexOf(quote, start + 1);
@@ -38,9 +40,6 @@ function stringEnd(bytes: Uint8Array, start: number): number {
   }
   return bytes.length;
 }
-
-const isSpace = (byte: number | undefined) =>
-  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 const decoder = new TextDecoder();
 
