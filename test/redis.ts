@@ -12,7 +12,9 @@ import { resolveRedisServer } from '../launch/tools/redis.ts';
 
 export type TestRedis = {
   readonly url: string;
-  /** Ends it as a power cut would: by SIGKILL. */
+  /** Waits until all that it has answered is written to its file; a flush that is still running holds that up. */
+  written(): Promise<void>;
+  /** Ends it by SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data. */
   start(): Promise<void>;
@@ -89,10 +91,16 @@ async function startServer(port: number, args: readonly string[]): Promise<TestR
     await exited;
   }
 
+  async function isWritten(): Promise<boolean> {
+    const info = String(await command(port, ['INFO', 'persistence']));
+    return info.includes('aof_buffer_length:0') && info.includes('aof_pending_bio_fsync:0');
+  }
+
   await start();
   return {
     url: `redis://${host}:${port}`,
     start,
+    written: () => until('Redis writes its file', isWritten),
     kill,
     signal: (name) => void child?.kill(name),
     async stop() {
