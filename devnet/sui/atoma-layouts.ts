@@ -14,7 +14,6 @@ const table = bcs.struct('Table', { id: bcs.Address, size: u64 });
 const tableVector = bcs.struct('TableVec', { contents: table });
 
 export const smallIdLayout = smallId;
-export const nodesVectorLayout = bcs.vector(smallId);
 
 /** The objects and table rows. */
 export const layouts = {
@@ -141,5 +140,3 @@ export const eventLayouts = {
     refund: u64,
   }),
 } as const;
-
-export type EventName = keyof typeof eventLayouts;

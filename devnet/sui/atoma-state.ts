@@ -14,7 +14,7 @@ import {
 export type AtomaDb = typeof layouts.AtomaDb.$inferType;
 export type Task = typeof layouts.Task.$inferType;
 export type NodeEntry = typeof layouts.NodeEntry.$inferType;
-export type NodePrice = typeof layouts.NodePriceData.$inferType;
+type NodePrice = typeof layouts.NodePriceData.$inferType;
 export type Stack = typeof layouts.Stack.$inferType;
 
 type SmallIdType = 'NodeSmallId' | 'TaskSmallId' | 'StackSmallId';

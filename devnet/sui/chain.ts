@@ -13,7 +13,7 @@ import type { CheckWorld } from './transaction-checks.ts';
 import { systemTransaction } from './transaction-data.ts';
 
 /** USDC of Sui's test network. */
-export const usdcTypeDefault =
+const usdcTypeDefault =
   '0xa1ec7fc00a6f40db9693ad1415d0c193ad3906494428cf252621037bd7117e29::usdc::USDC';
 
 export type ChainOptions = {

@@ -8,6 +8,7 @@ import {
   coinOf,
   type DraftObject,
   type LedgerObject,
+  noDigest,
   packageType,
 } from './objects.ts';
 import { byText } from './order.ts';
@@ -155,7 +156,7 @@ function finish(transaction: ParsedTransaction, finished: Finished): Executed {
     reads,
     events: draft.events(),
     balanceChanges: balanceChanges(changes),
-    dependencies: dependencies.filter((digest) => digest !== '').sort(byText),
+    dependencies: dependencies.filter((digest) => digest !== noDigest).sort(byText),
   };
 }
 

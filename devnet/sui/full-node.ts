@@ -2,6 +2,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GrpcTypes } from '@mysten/sui/grpc';
 import { type Chain, type ChainOptions, createChain } from './chain.ts';
+import { createExecutionService } from './execution-service.ts';
 import { createLedgerService } from './ledger-service.ts';
 import type { NodeContext } from './node-context.ts';
 import { createFaultSwitch, type FaultSwitch } from './node-faults.ts';
@@ -106,6 +107,7 @@ function createServer(context: NodeContext): Server {
   const setup = { server, faults, headers };
   addService(GrpcTypes.LedgerService, createLedgerService(context), setup);
   addService(GrpcTypes.StateService, createStateService(context), setup);
+  addService(GrpcTypes.TransactionExecutionService, createExecutionService(context), setup);
   addService(GrpcTypes.NameService, {}, setup);
   return server;
 }

@@ -1,6 +1,6 @@
 /** Objects of the ledger: who owns them, their bytes, and coins, the one type that the ledger itself understands. */
 import { bcs, TypeTagSerializer } from '@mysten/sui/bcs';
-import { normalizeStructTag } from '@mysten/sui/utils';
+import { normalizeStructTag, toBase58 } from '@mysten/sui/utils';
 import { digestOf, memoized } from './digest.ts';
 
 export type Owner =
@@ -25,6 +25,8 @@ export type LedgerObject = DraftObject & {
   readonly storageRebate: bigint;
 };
 
+/** The digest of nothing: of what no transaction made. */
+export const noDigest = toBase58(new Uint8Array(32));
 export const packageType = 'package';
 export const suiType = normalizeStructTag('0x2::sui::SUI');
 

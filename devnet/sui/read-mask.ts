@@ -35,7 +35,7 @@ type ParsedMask = ReadMask & { readonly tree: Tree };
 const wildcard = '*';
 
 /** Everything. */
-export const wholeMask: ReadMask = { has: () => true, of: () => wholeMask };
+const wholeMask: ReadMask = { has: () => true, of: () => wholeMask };
 
 /** Reads a request's mask; without one, only the default fields are wanted. */
 export function parseMask<T extends object>(

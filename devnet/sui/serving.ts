@@ -11,7 +11,7 @@ import type { FaultSwitch } from './node-faults.ts';
 type ServiceInfo = Parameters<typeof adaptService>[0];
 
 /** The server's end of a stream. */
-export type Outgoing<Frame> = {
+type Outgoing<Frame> = {
   /** Resolves when the frame is written. */
   send(frame: Frame): Promise<void>;
   /** Aborts when the caller has gone. */

@@ -1,7 +1,10 @@
 /** For tests: the real Sui client over native gRPC, and a chain with nodes, a task and money on it. */
 import { ChannelCredentials } from '@grpc/grpc-js';
+import type { Signer } from '@mysten/sui/cryptography';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { Transaction } from '@mysten/sui/transactions';
+import { fromBase64 } from '@mysten/sui/utils';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
 import { type AtomaIds, callAtoma, move, publishAtoma } from './atoma-deployment.ts';
 import type { Chain } from './chain.ts';
@@ -66,4 +69,65 @@ export function setUpAtoma(chain: Chain, prices: readonly bigint[]): AtomaWorld 
 export function fundBoth(chain: Chain, address: string, usdc: bigint): { usdcCoinId: string } {
   chain.fund(address, { type: suiType, amount: 10_000_000_000n });
   return { usdcCoinId: chain.fund(address, { type: chain.usdcType, amount: usdc }) };
+}
+
+export type Purchase = {
+  readonly sender: string;
+  readonly usdcCoinId: string;
+  readonly price?: bigint;
+  readonly units?: bigint;
+  readonly task?: bigint;
+  /** Splits a coin of that size off and gives the call that one. */
+  readonly pay?: bigint;
+};
+
+/** A transaction that buys one stack. */
+export function acquireStack(world: AtomaIds, purchase: Purchase): Transaction {
+  const { sender, usdcCoinId, price = 1500n, units = 1_000_000n, task = 1n, pay } = purchase;
+  const tx = new Transaction();
+  tx.setSender(sender);
+  const wallet = tx.object(usdcCoinId);
+  const coin = pay === undefined ? wallet : tx.splitCoins(wallet, [tx.pure.u64(pay)]);
+  tx.moveCall({
+    target: `${world.packageId}::db::acquire_new_stack_entry`,
+    arguments: [
+      tx.object(world.dbId),
+      coin,
+      tx.pure.u64(task),
+      tx.pure.u64(units),
+      tx.pure.u64(price),
+      tx.object.random(),
+    ],
+  });
+  if (pay !== undefined) tx.mergeCoins(wallet, [coin]);
+  return tx;
+}
+
+const include = { effects: true, events: true, balanceChanges: true } as const;
+
+export type ExecutionResult = Awaited<ReturnType<typeof sendTransaction>>;
+
+/** Sends signed bytes, and asks for everything that is to know about them. */
+export const sendTransaction = (
+  client: SuiGrpcClient,
+  signed: { readonly bytes: Uint8Array; readonly signatures: string[] },
+) =>
+  client.core.executeTransaction({
+    transaction: signed.bytes,
+    signatures: signed.signatures,
+    include,
+  });
+
+export async function signAndSend(
+  client: SuiGrpcClient,
+  { tx, key }: { readonly tx: Transaction; readonly key: Signer },
+): Promise<ExecutionResult> {
+  const { bytes, signature } = await key.signTransaction(await tx.build({ client }));
+  return sendTransaction(client, { bytes: fromBase64(bytes), signatures: [signature] });
+}
+
+/** The transaction of a result; one that failed is thrown. */
+export function success<Executed>(result: { readonly Transaction?: Executed }): Executed {
+  if (!result.Transaction) throw new Error('the transaction fails');
+  return result.Transaction;
 }

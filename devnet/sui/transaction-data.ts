@@ -4,7 +4,7 @@ import { digestOf } from './digest.ts';
 import { parseExact } from './move-context.ts';
 
 type DataV1 = typeof bcs.TransactionData.$inferType.V1;
-export type Program = typeof bcs.ProgrammableTransaction.$inferType;
+type Program = typeof bcs.ProgrammableTransaction.$inferType;
 export type TransactionInput = Program['inputs'][number];
 export type TransactionCommand = Program['commands'][number];
 export type TransactionArgument = typeof bcs.Argument.$inferType;

@@ -41,7 +41,7 @@ export function transactionMessage(
   return message;
 }
 
-export const referenceMessage = (reference: {
+const referenceMessage = (reference: {
   objectId: string;
   version: string | bigint;
   digest: string;
