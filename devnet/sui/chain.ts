@@ -29,6 +29,8 @@ export type Chain = {
   readonly ledger: Ledger;
   readonly usdcType: string;
   readonly chainId: () => string;
+  /** Addresses whose zkLogin signatures the full nodes call valid. */
+  readonly vouched: Set<string>;
   readonly executionWorld: () => ExecutionWorld;
   readonly checkWorld: () => CheckWorld;
   /** Changes the ledger in a transaction of its own, free of gas and signatures. */
@@ -80,6 +82,7 @@ export function createChain(options: ChainOptions = {}): Chain {
     ledger,
     usdcType,
     chainId: () => chainId,
+    vouched: new Set(),
     executionWorld,
     checkWorld: () => ({
       objectAt: ledger.store.get,

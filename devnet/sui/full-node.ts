@@ -4,10 +4,14 @@ import { GrpcTypes } from '@mysten/sui/grpc';
 import { type Chain, type ChainOptions, createChain } from './chain.ts';
 import { createExecutionService } from './execution-service.ts';
 import { createLedgerService } from './ledger-service.ts';
+import { createLists } from './list-service.ts';
 import type { NodeContext } from './node-context.ts';
 import { createFaultSwitch, type FaultSwitch } from './node-faults.ts';
+import { createPackageService } from './package-service.ts';
 import { addService } from './serving.ts';
+import { createSignatureService } from './signature-service.ts';
 import { createStateService } from './state-service.ts';
+import { createSubscriptionService } from './subscription-service.ts';
 
 export type FullNodeOptions = ChainOptions & {
   readonly host?: string;
@@ -105,9 +109,13 @@ function createServer(context: NodeContext): Server {
     'x-sui-lowest-available-checkpoint': String(chain.ledger.history.lowest()),
   });
   const setup = { server, faults, headers };
-  addService(GrpcTypes.LedgerService, createLedgerService(context), setup);
+  const ledger = { ...createLedgerService(context), ...createLists(context) };
+  addService(GrpcTypes.LedgerService, ledger, setup);
+  addService(GrpcTypes.SubscriptionService, createSubscriptionService(context), setup);
   addService(GrpcTypes.StateService, createStateService(context), setup);
   addService(GrpcTypes.TransactionExecutionService, createExecutionService(context), setup);
+  addService(GrpcTypes.SignatureVerificationService, createSignatureService(context), setup);
+  addService(GrpcTypes.MovePackageService, createPackageService(context), setup);
   addService(GrpcTypes.NameService, {}, setup);
   return server;
 }

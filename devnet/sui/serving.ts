@@ -5,13 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Server, status } from '@grpc/grpc-js';
 import { RpcError } from '@mysten/sui/grpc';
-import { adaptService } from '@protobuf-ts/grpc-backend';
+import { adaptService, createContext } from '@protobuf-ts/grpc-backend';
 import type { FaultSwitch } from './node-faults.ts';
 
 type ServiceInfo = Parameters<typeof adaptService>[0];
 
 /** The server's end of a stream. */
-type Outgoing<Frame> = {
+export type Outgoing<Frame> = {
   /** Resolves when the frame is written. */
   send(frame: Frame): Promise<void>;
   /** Aborts when the caller has gone. */
@@ -33,6 +33,7 @@ type Context = {
   onCancel(callback: () => void): void;
   sendResponseHeaders(headers: Record<string, string>): void;
 };
+type StreamContext = Context & { readonly call: { emit(event: 'error', error: unknown): boolean } };
 type Responses = { send(frame: unknown): Promise<void> };
 type ServerSetup = {
   readonly server: Server;
@@ -53,7 +54,12 @@ export function addService(info: ServiceInfo, handlers: object, setup: ServerSet
       return [method.localName, run(name, handler, setup)];
     }),
   );
-  setup.server.addService(...adaptService(info, implementation));
+  setup.server.addService(
+    ...adaptService(info, implementation, {
+      contextFactory: (service, method, call) =>
+        Object.assign(createContext(service, method, call), { call }),
+    }),
+  );
 }
 
 /** A gRPC status with words; thrown by handlers. */
@@ -69,15 +75,16 @@ function unary(name: string, handler: unknown, setup: ServerSetup) {
 }
 
 function streaming(name: string, handler: unknown, setup: ServerSetup) {
-  return async (request: unknown, responses: Responses, context: Context): Promise<void> => {
+  return async (request: unknown, responses: Responses, context: StreamContext): Promise<void> => {
     const gone = new AbortController();
     context.onCancel(() => gone.abort());
     try {
       const run = await enter(name, handler, setup);
-      const outgoing = { send: cuttingSend(responses, setup.faults), signal: gone.signal };
+      const outgoing = outgoingOf(responses, { faults: setup.faults, signal: gone.signal });
       await Reflect.apply(run, undefined, [request, outgoing]);
     } catch (error) {
-      if (!(error instanceof EndOfStream)) throw numbered(error);
+      // Thrown further, the error would destroy the stream before grpc-js has sent its status.
+      if (!(error instanceof EndOfStream)) context.call.emit('error', numbered(error));
     }
   };
 }
@@ -92,16 +99,26 @@ async function enter(name: string, handler: unknown, { faults }: ServerSetup) {
   return handler;
 }
 
-function cuttingSend(responses: Responses, faults: FaultSwitch) {
+function outgoingOf(
+  responses: Responses,
+  { faults, signal }: { readonly faults: FaultSwitch; readonly signal: AbortSignal },
+): Outgoing<unknown> {
   let frames = 0;
-  return async (frame: unknown): Promise<void> => {
-    const { cutStreams } = faults.current();
-    if (cutStreams && frames >= cutStreams.afterFrames) {
-      if (cutStreams.how === 'end') throw new EndOfStream();
-      throw statusError('UNAVAILABLE', 'the stream is cut');
-    }
-    frames += 1;
-    await responses.send(frame);
+  // To a caller who has gone nothing is ever written.
+  const left = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  return {
+    signal,
+    async send(frame) {
+      const { cutStreams } = faults.current();
+      if (cutStreams && frames >= cutStreams.afterFrames) {
+        if (cutStreams.how === 'end') throw new EndOfStream();
+        throw statusError('UNAVAILABLE', 'the stream is cut');
+      }
+      frames += 1;
+      await Promise.race([responses.send(frame), left]);
+    },
   };
 }
 
