@@ -28,8 +28,8 @@ function call(sender: string, functionName: string, ...values: Values): Executed
 }
 
 function asNode(index: number, functionName: string, ...values: Values): Executed {
-  const { address = '', badgeId = '' } = world.nodes[index] ?? {};
-  return call(address, functionName, move.object(badgeId), ...values);
+  const { owner = '', badgeId = '' } = world.nodes[index] ?? {};
+  return call(owner, functionName, move.object(badgeId), ...values);
 }
 
 function codeOf(run: () => unknown): bigint | string {

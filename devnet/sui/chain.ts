@@ -10,7 +10,7 @@ import { createLedger, type Ledger } from './ledger.ts';
 import { mint } from './move-context.ts';
 import { type DraftObject, packageType } from './objects.ts';
 import type { CheckWorld } from './transaction-checks.ts';
-import { systemTransaction } from './transaction-data.ts';
+import { type ParsedTransaction, systemTransaction } from './transaction-data.ts';
 
 /** USDC of Sui's test network. */
 const usdcTypeDefault =
@@ -25,12 +25,20 @@ export type ChainOptions = {
   readonly checkpointsMax?: number;
 };
 
+/** A transaction that was accepted and has not been executed. */
+export type HeldTransaction = {
+  readonly transaction: ParsedTransaction;
+  readonly signatures: readonly Uint8Array[];
+};
+
 export type Chain = {
   readonly ledger: Ledger;
   readonly usdcType: string;
   readonly chainId: () => string;
   /** Addresses whose zkLogin signatures the full nodes call valid. */
   readonly vouched: Set<string>;
+  /** Transactions whose objects are locked, and which may still land. */
+  readonly held: Map<string, HeldTransaction>;
   readonly executionWorld: () => ExecutionWorld;
   readonly checkWorld: () => CheckWorld;
   /** Changes the ledger in a transaction of its own, free of gas and signatures. */
@@ -83,6 +91,7 @@ export function createChain(options: ChainOptions = {}): Chain {
     usdcType,
     chainId: () => chainId,
     vouched: new Set(),
+    held: new Map(),
     executionWorld,
     checkWorld: () => ({
       objectAt: ledger.store.get,

@@ -1,3 +1,4 @@
+import { bcs } from '@mysten/sui/bcs';
 import type { SuiGrpcClient } from '@mysten/sui/grpc';
 import {
   coinWithBalance,
@@ -177,6 +178,10 @@ describe('execution', () => {
     expect(effects.transactionDigest).toBe(result.digest);
     const versions = effects.changedObjects.map(({ outputVersion }) => outputVersion);
     expect(new Set(versions)).toEqual(new Set([effects.lamportVersion]));
+    const { V2: encoded } = bcs.TransactionEffects.parse(effects.bcs ?? new Uint8Array());
+    expect(encoded?.transactionDigest).toBe(result.digest);
+    expect(encoded?.eventsDigest).toBe(effects.eventsDigest);
+    expect(encoded?.changedObjects).toHaveLength(effects.changedObjects.length);
     expect(effects.unchangedConsensusObjects).toMatchObject([{ kind: 'ReadOnlyRoot' }]);
   });
 

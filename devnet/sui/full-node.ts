@@ -1,16 +1,19 @@
 /** The stand-in full node: a chain behind the services of `sui.rpc.v2`, over native gRPC on loopback. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GrpcTypes } from '@mysten/sui/grpc';
+import { type AtomaIds, publishAtoma, upgradeAtoma } from './atoma-deployment.ts';
 import { type Chain, type ChainOptions, createChain } from './chain.ts';
 import { createExecutionService } from './execution-service.ts';
 import { createLedgerService } from './ledger-service.ts';
 import { createLists } from './list-service.ts';
 import type { NodeContext } from './node-context.ts';
 import { createFaultSwitch, type FaultSwitch } from './node-faults.ts';
+import { suiType } from './objects.ts';
 import { createPackageService } from './package-service.ts';
 import { addService } from './serving.ts';
 import { createSignatureService } from './signature-service.ts';
 import { createStateService } from './state-service.ts';
+import { landHeld } from './submit.ts';
 import { createSubscriptionService } from './subscription-service.ts';
 
 export type FullNodeOptions = ChainOptions & {
@@ -21,7 +24,7 @@ export type FullNodeOptions = ChainOptions & {
 };
 
 /** One address at which the chain is served. */
-export type Provider = {
+type Provider = {
   /** `host:port` for a native gRPC transport. */
   readonly address: string;
   readonly faults: FaultSwitch;
@@ -32,8 +35,21 @@ export type Provider = {
 
 export type FullNode = Provider & {
   readonly chain: Chain;
+  /** Gives an address USDC, in millionths; returns the coin's id. */
+  fund(address: string, usdc: bigint): string;
+  /** Gives an address SUI for gas, in MIST; returns the coin's id. */
+  fundGas(address: string, mist: bigint): string;
+  /** Publishes the Atoma contracts; the publisher becomes their manager. */
+  publish(publisher: string): AtomaIds;
+  /** Publishes a next version of them; returns its id. */
+  upgrade(packageId: string): string;
   /** Closes a checkpoint over what was executed since the last. */
   seal(): void;
+  advanceEpoch(): void;
+  /** Forgets checkpoints below that one. */
+  prune(below: bigint): void;
+  /** Executes the transactions that the fault `lost-before` held back; returns the digests that landed. */
+  landHeld(): string[];
   /** Another provider of the same chain, with faults of its own; it refuses the cursors of this one. */
   startProvider(options?: { readonly host?: string; readonly port?: number }): Promise<Provider>;
 };
@@ -51,9 +67,7 @@ export async function startFullNode(options: FullNodeOptions = {}): Promise<Full
   return {
     ...first,
     chain,
-    seal() {
-      chain.ledger.seal();
-    },
+    ...createTools(chain),
     async startProvider(place = {}) {
       const name = `provider-${others.length + 2}`;
       const provider = await startProvider(chain, { ...place, name });
@@ -64,6 +78,22 @@ export async function startFullNode(options: FullNodeOptions = {}): Promise<Full
       clearInterval(timer);
       await Promise.all([first, ...others].map((provider) => provider.close()));
     },
+  };
+}
+
+function createTools(chain: Chain) {
+  const { ledger, usdcType } = chain;
+  return {
+    fund: (address: string, amount: bigint) => chain.fund(address, { type: usdcType, amount }),
+    fundGas: (address: string, amount: bigint) => chain.fund(address, { type: suiType, amount }),
+    publish: (publisher: string) => publishAtoma(chain, publisher),
+    upgrade: (packageId: string) => upgradeAtoma(chain, packageId),
+    seal(): void {
+      ledger.seal();
+    },
+    advanceEpoch: ledger.advanceEpoch,
+    prune: ledger.prune,
+    landHeld: () => landHeld(chain),
   };
 }
 

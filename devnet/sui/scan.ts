@@ -9,7 +9,7 @@ const { QueryEndReason: Reason } = GrpcTypes;
 
 export type ScanItem<Item> = { readonly position: bigint; readonly item: Item };
 
-export type ScanRange = {
+type ScanRange = {
   /** Inclusive. */
   readonly startCheckpoint: bigint | undefined;
   /** Exclusive. */

@@ -80,6 +80,7 @@ function streaming(name: string, handler: unknown, setup: ServerSetup) {
     context.onCancel(() => gone.abort());
     try {
       const run = await enter(name, handler, setup);
+      context.sendResponseHeaders(setup.headers());
       const outgoing = outgoingOf(responses, { faults: setup.faults, signal: gone.signal });
       await Reflect.apply(run, undefined, [request, outgoing]);
     } catch (error) {

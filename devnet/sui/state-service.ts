@@ -8,7 +8,7 @@ import { byText } from './order.ts';
 import { type PageRequest, pageOf } from './paging.ts';
 import type { ReadMask } from './read-mask.ts';
 import { type Handlers, statusError } from './serving.ts';
-import { type ParsedField, parseField } from './tables.ts';
+import { isField, parseField } from './tables.ts';
 import { objectMessage } from './wire-objects.ts';
 
 const { DynamicField_DynamicFieldKind: FieldKind } = GrpcTypes;
@@ -25,14 +25,11 @@ export function createStateService(context: NodeContext): Handlers<SuiGrpcClient
     listDynamicFields(request) {
       const parent = readAddress(request.parent, 'parent');
       const opened = openMask(GrpcTypes.DynamicField, request.readMask, 'parent,field_id');
-      const fields = store.ownedBy(parent).flatMap((object) => {
-        const field = parseField(object);
-        return field ? [{ object, field }] : [];
-      });
+      const fields = store.ownedBy(parent).filter(isField);
       const options = paging(request, `fields ${parent}`);
-      const { page, next } = pageOf(fields, { ...options, keyOf: ({ object }) => object.id });
-      const messages = page.map(({ object, field }) =>
-        opened.apply(fieldMessage(object, { field, parent, store, mask: opened.mask })),
+      const { page, next } = pageOf(fields, { ...options, keyOf: ({ id }) => id });
+      const messages = page.map((object) =>
+        opened.apply(fieldMessage(object, { parent, store, mask: opened.mask })),
       );
       return { dynamicFields: messages, ...next };
     },
@@ -72,14 +69,13 @@ export function createStateService(context: NodeContext): Handlers<SuiGrpcClient
 function fieldMessage(
   object: LedgerObject,
   about: {
-    readonly field: ParsedField;
     readonly parent: string;
     readonly store: NodeContext['chain']['ledger']['store'];
     readonly mask: ReadMask;
   },
 ): GrpcTypes.DynamicField {
-  const { field, parent, store, mask } = about;
-  const { name, value, childId } = field;
+  const { parent, store, mask } = about;
+  const { name, value, childId } = parseField(object);
   const child = childId === undefined ? undefined : store.get(childId);
   const message: GrpcTypes.DynamicField = {
     kind: child ? FieldKind.OBJECT : FieldKind.FIELD,

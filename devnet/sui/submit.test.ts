@@ -143,6 +143,32 @@ describe('lost answers', () => {
     ).toBe(true);
   });
 
+  it('may belong to a transaction that lands later', async () => {
+    const held = await buyer.signTransaction(await transfer().build({ client }));
+    node.faults.set({ execution: 'lost-before' });
+    await expect(execute(fromBase64(held.bytes), [held.signature])).rejects.toThrow();
+    node.faults.clear();
+    const digest = TransactionDataBuilder.getDigestFromBytes(fromBase64(held.bytes));
+    await expect(client.core.getTransaction({ digest })).rejects.toThrow();
+    expect(node.landHeld()).toEqual([digest]);
+    expect(success(await client.core.getTransaction({ digest })).digest).toBe(digest);
+    expect(node.landHeld()).toEqual([]);
+  });
+
+  it('leave locks that end with the epoch', async () => {
+    const first = await buyer.signTransaction(await transfer().build({ client }));
+    const rival = transfer();
+    rival.setGasBudget(60_000_000n);
+    const second = await buyer.signTransaction(await rival.build({ client }));
+    node.faults.set({ execution: 'lost-before' });
+    await expect(execute(fromBase64(first.bytes), [first.signature])).rejects.toThrow();
+    node.faults.clear();
+    node.advanceEpoch();
+    const result = success(await execute(fromBase64(second.bytes), [second.signature]));
+    expect(result.status.success).toBe(true);
+    expect(node.landHeld()).toEqual([]);
+  });
+
   it('may mean that nothing happened at all', async () => {
     const first = await buyer.signTransaction(await transfer().build({ client }));
     node.faults.set({ execution: 'lost-first' });

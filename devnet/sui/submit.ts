@@ -1,7 +1,7 @@
 /** Takes a signed transaction in: signatures, checks, locks, execution. The same digest gives the same result for ever. */
 import { toBase64 } from '@mysten/sui/utils';
 import { verifyTransactionSignature } from '@mysten/sui/verify';
-import type { Chain } from './chain.ts';
+import type { Chain, HeldTransaction } from './chain.ts';
 import { execute } from './execute.ts';
 import type { Executed } from './executed.ts';
 import type { Faults } from './node-faults.ts';
@@ -34,10 +34,30 @@ export async function submitTransaction(chain: Chain, submission: Submission): P
   if (known) return answer(known, loss);
   const rejection = rejectionOf(transaction, chain.checkWorld()) ?? lock(chain, transaction);
   if (rejection) return rejection;
-  if (loss === 'lost-before') return { kind: 'lost' };
+  if (loss === 'lost-before') {
+    chain.held.set(transaction.digest, { transaction, signatures });
+    return { kind: 'lost' };
+  }
+  return answer(run(chain, { transaction, signatures }), loss);
+}
+
+/** Executes what was held back, as far as nothing has overtaken it; returns the digests that landed. */
+export function landHeld(chain: Chain): string[] {
+  const held = [...chain.held.values()];
+  chain.held.clear();
+  return held.flatMap((submission) => {
+    const { digest } = submission.transaction;
+    const isKnown = chain.ledger.history.transaction(digest) !== undefined;
+    if (isKnown || rejectionOf(submission.transaction, chain.checkWorld())) return [];
+    run(chain, submission);
+    return [digest];
+  });
+}
+
+function run(chain: Chain, { transaction, signatures }: HeldTransaction): Executed {
   const executed = execute(transaction, { world: chain.executionWorld(), signatures });
-  ledger.commit(executed);
-  return answer(executed, loss);
+  chain.ledger.commit(executed);
+  return executed;
 }
 
 const answer = (executed: Executed, loss: Faults['execution']): Submitted =>

@@ -70,16 +70,18 @@ export function readObjectField(draft: Draft, place: FieldPlace): string | undef
   return value && bcs.Address.parse(value);
 }
 
-export type ParsedField = {
+type ParsedField = {
   readonly name: FieldName;
   readonly value: { readonly type: string; readonly bytes: Uint8Array };
   /** Set for a dynamic object field. */
   readonly childId: string | undefined;
 };
 
-/** Takes a field object apart; nothing where the object is no field. */
-export function parseField(object: DraftObject): ParsedField | undefined {
-  if (!object.type.startsWith(fieldPrefix)) return undefined;
+/** Whether the object is a row, and not the child that a row of an object table points to. */
+export const isField = ({ type }: DraftObject): boolean => type.startsWith(fieldPrefix);
+
+/** Takes a row apart. */
+export function parseField(object: DraftObject): ParsedField {
   const [nameType = '', valueType = ''] = splitPair(object.type.slice(fieldPrefix.length, -1));
   const body = object.contents.slice(idBytes);
   if (!nameType.startsWith(wrapperPrefix)) {

@@ -6,7 +6,8 @@ import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { Transaction } from '@mysten/sui/transactions';
 import { fromBase64 } from '@mysten/sui/utils';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
-import { type AtomaIds, callAtoma, move, publishAtoma } from './atoma-deployment.ts';
+import { type AtomaIds, publishAtoma } from './atoma-deployment.ts';
+import { createSeed, type Seed, type SeededNode } from './atoma-seed.ts';
 import type { Chain } from './chain.ts';
 import { suiType } from './objects.ts';
 
@@ -23,46 +24,20 @@ export function createSuiClient(address: string): SuiGrpcClient {
 export const keyOf = (n: number): Ed25519Keypair =>
   Ed25519Keypair.fromSecretKey(new Uint8Array(32).fill(n));
 
-export type AtomaWorld = AtomaIds & {
-  readonly nodes: readonly { readonly address: string; readonly badgeId: string }[];
-};
+export type AtomaWorld = AtomaIds & { readonly seed: Seed; readonly nodes: readonly SeededNode[] };
 
 /** Publishes `atoma`, creates one confidential task, and subscribes a node per price. */
 export function setUpAtoma(chain: Chain, prices: readonly bigint[]): AtomaWorld {
-  const manager = keyOf(100).toSuiAddress();
-  const ids = publishAtoma(chain, manager);
-  const { packageId, dbId, managerBadgeId } = ids;
-  const db = move.object(dbId);
-  callAtoma(chain, [
-    {
-      sender: manager,
-      packageId,
-      functionName: 'create_task_entry',
-      values: [
-        db,
-        move.object(managerBadgeId),
-        move.u16(0),
-        move.text('test-model'),
-        move.optionU16(1),
-        move.optionU8(null),
-        move.bool(true),
-      ],
-    },
-  ]);
+  const ids = publishAtoma(chain, keyOf(100).toSuiAddress());
+  const seed = createSeed(chain, ids);
+  const [taskSmallId = 0n] = seed.createTasks([{ model: 'test-model' }]);
   const nodes = prices.map((price, index) => {
-    const address = keyOf(index + 1).toSuiAddress();
-    const registered = callAtoma(chain, [
-      { sender: address, packageId, functionName: 'register_node_entry', values: [db] },
-    ]);
-    const badgeId = registered.changes.find(({ after }) => after?.type.endsWith('::NodeBadge'))?.id;
-    if (badgeId === undefined) throw new Error('registering gives a badge');
-    const values = [db, move.object(badgeId), move.u64(1n), move.u64(price)];
-    callAtoma(chain, [
-      { sender: address, packageId, functionName: 'subscribe_node_to_task', values },
-    ]);
-    return { address, badgeId };
+    const [node] = seed.registerNodes([keyOf(index + 1).toSuiAddress()]);
+    if (!node) throw new Error('registering gives a node');
+    seed.subscribe([{ node, taskSmallId, price }]);
+    return node;
   });
-  return { ...ids, nodes };
+  return { ...ids, seed, nodes };
 }
 
 /** Gives an address gas and USDC. */
