@@ -95,19 +95,31 @@ export function upgradeAtoma(chain: Chain, packageId: string): string {
   return upgradedId;
 }
 
-/** Runs calls in one transaction as their senders would; an abort is thrown. */
-export function callAtoma(chain: Chain, calls: readonly AtomaCall[]): Executed {
+/** Runs calls as their senders would, a transaction for each run of calls by one sender; an abort is thrown. */
+export function callAtoma(chain: Chain, calls: readonly AtomaCall[]): Executed[] {
+  const runs: AtomaCall[][] = [];
+  for (const call of calls) {
+    const last = runs.at(-1);
+    if (last?.[0]?.sender === call.sender) last.push(call);
+    else runs.push([call]);
+  }
+  return runs.map((run) =>
+    chain.change(normalizeSuiAddress(run[0]?.sender ?? ''), (draft) => {
+      for (const call of run) applyCall(chain, draft, call);
+    }),
+  );
+}
+
+function applyCall(chain: Chain, draft: Draft, call: AtomaCall): void {
+  const { packageId, functionName, values } = call;
   const { drawU64, epoch, deployment } = chain.executionWorld();
-  return chain.change(calls[0]?.sender ?? '', (draft) => {
-    for (const { sender, packageId, functionName, values } of calls) {
-      const target = deployment(packageId);
-      const called = moveFunctions.get(functionName);
-      if (!target || !called) throw new Error(`no function ${packageId}::db::${functionName}`);
-      const { definingId, usdcType } = target;
-      const names = { definingId, calledId: packageId, functionName, usdcType };
-      called.run({ draft, sender: normalizeSuiAddress(sender), epoch, drawU64, ...names, values });
-    }
-  });
+  const target = deployment(packageId);
+  const called = moveFunctions.get(functionName);
+  if (!target || !called) throw new Error(`no function ${packageId}::db::${functionName}`);
+  const { definingId, usdcType } = target;
+  const names = { definingId, calledId: packageId, functionName, usdcType };
+  const sender = normalizeSuiAddress(call.sender);
+  called.run({ draft, sender, epoch, drawU64, ...names, values });
 }
 
 /** Arguments for `callAtoma`. */

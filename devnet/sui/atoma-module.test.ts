@@ -24,7 +24,9 @@ type Values = Parameters<typeof callAtoma>[1][number]['values'];
 function call(sender: string, functionName: string, ...values: Values): Executed {
   const { packageId } = world;
   const all = [move.object(world.dbId), ...values];
-  return callAtoma(chain, [{ sender, packageId, functionName, values: all }]);
+  const [executed] = callAtoma(chain, [{ sender, packageId, functionName, values: all }]);
+  if (!executed) throw new Error('a call makes a transaction');
+  return executed;
 }
 
 function asNode(index: number, functionName: string, ...values: Values): Executed {
@@ -183,9 +185,10 @@ describe('an upgrade', () => {
     const packageId = upgradeAtoma(chain, world.packageId);
     const values = [move.object(world.dbId)];
     const sender = keyOf(31).toSuiAddress();
-    const [event] = callAtoma(chain, [
+    const [executed] = callAtoma(chain, [
       { sender, packageId, functionName: 'register_node_entry', values },
-    ]).events;
+    ]);
+    const [event] = executed?.events ?? [];
     expect(event?.packageId).toBe(packageId);
     expect(event?.type).toBe(`${world.packageId}::db::NodeRegisteredEvent`);
   });

@@ -26,7 +26,7 @@ export type Subscription = {
 
 export type Seed = ReturnType<typeof createSeed>;
 
-/** Each method is one transaction, however many calls it makes. */
+/** Each method makes one transaction per run of calls by one sender. */
 export function createSeed(chain: Chain, atoma: AtomaIds) {
   const { packageId, dbId, managerAddress, managerBadgeId } = atoma;
   const call = (sender: string, functionName: string, values: AtomaCall['values']): AtomaCall => ({
@@ -104,5 +104,8 @@ export function createSeed(chain: Chain, atoma: AtomaIds) {
 
 const gpuDevice = 300;
 
-const contentsOf = ({ events }: Executed, name: string): Uint8Array[] =>
-  events.filter(({ type }) => type.endsWith(`::${name}`)).map(({ contents }) => contents);
+const contentsOf = (executed: readonly Executed[], name: string): Uint8Array[] =>
+  executed
+    .flatMap(({ events }) => events)
+    .filter(({ type }) => type.endsWith(`::${name}`))
+    .map(({ contents }) => contents);
