@@ -149,6 +149,22 @@ describe('a stack', () => {
     expect(codeOf(() => asNode(0, 'claim_funds_for_stacks', ids, move.u64s([])))).toBe(52n);
   });
 
+  it.each([
+    { level: 0, price: 1500n, units: 1_000_000n, cost: 1500n },
+    { level: 2, price: 1500n, units: 1_000_000n, cost: 1818n },
+    { level: 1, price: 999n, units: 1001n, cost: 0n },
+  ])('at level $level for $price and $units units costs $cost', (wanted) => {
+    const { level: securityLevel, price, units, cost } = wanted;
+    const [taskSmallId = 0n] = world.seed.createTasks([{ model: 'other', securityLevel }]);
+    const [node] = world.nodes;
+    if (node) world.seed.subscribe([{ node, taskSmallId, price }]);
+    const { usdcCoinId } = fundBoth(chain, buyer, 10_000n);
+    const values = [move.u64(taskSmallId), move.u64(units), move.u64(price), move.random()];
+    call(buyer, 'acquire_new_stack_entry', move.object(usdcCoinId), ...values);
+    const coin = chain.ledger.store.get(usdcCoinId);
+    expect(coin && balanceOf(coin)).toBe(10_000n - cost);
+  });
+
   it('whose price overflows fails on arithmetic', () => {
     expect(codeOf(() => buy(1n << 63n))).toBe('arithmetic');
   });

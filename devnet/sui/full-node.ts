@@ -1,4 +1,5 @@
 /** The stand-in full node: a chain behind the services of `sui.rpc.v2`, over native gRPC on loopback. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GrpcTypes } from '@mysten/sui/grpc';
 import { type AtomaIds, publishAtoma, upgradeAtoma } from './atoma-deployment.ts';
@@ -55,6 +56,7 @@ export type FullNode = Provider & {
 };
 
 const checkpointMsDefault = 250;
+const farewellMs = 10;
 const messageBytesMax = 32 * 1024 * 1024;
 
 /** Makes a new chain, and starts serving it. */
@@ -110,6 +112,8 @@ async function startProvider(
 
   async function stop(): Promise<void> {
     open.abort();
+    // Subscribers hear UNAVAILABLE before the connection goes.
+    await sleep(farewellMs);
     server.forceShutdown();
   }
 
@@ -118,7 +122,7 @@ async function startProvider(
     faults,
     async restart(awayMs = 0) {
       await stop();
-      await new Promise((resolve) => setTimeout(resolve, awayMs));
+      await sleep(awayMs);
       open = new AbortController();
       server = createServer(context);
       await listen(server, { host, port });
