@@ -231,11 +231,9 @@ describe('pruning', () => {
     const start = { startCheckpoint: 0n };
     const kept = await list({ options: { limit: 6 } });
     node.chain.ledger.prune(2n);
-    await expect(list(start)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+    await expect(list(start)).rejects.toThrow('is pruned');
     const early = kept[1]?.watermark?.cursor ?? new Uint8Array();
-    await expect(list({ options: { after: early } })).rejects.toMatchObject({
-      code: 'OUT_OF_RANGE',
-    });
+    await expect(list({ options: { after: early } })).rejects.toThrow('is pruned');
     node.faults.set({ prunedStart: 'skip' });
     expect(names(await list(start))).toEqual(['NodeRegisteredEvent']);
     node.faults.clear();

@@ -89,7 +89,7 @@ async function sendAll<Item, Content extends object>(
     tip: indexedHeight(context),
     itemsAt(sequence) {
       const checkpoint = history.checkpoint(sequence);
-      if (!checkpoint) throw statusError('OUT_OF_RANGE', `checkpoint ${sequence} is pruned`);
+      if (!checkpoint) throw pruned(history.lowest());
       return itemsAt(checkpoint);
     },
   });
@@ -134,5 +134,12 @@ function refusePruned({ chain, faults }: NodeContext, { startCheckpoint, after }
   const start = startCheckpoint === undefined ? undefined : endOf(startCheckpoint - 1n);
   const from = after === undefined || (start !== undefined && start > after) ? start : after;
   if (from === undefined || from >= gapEnd || faults.current().prunedStart === 'skip') return;
-  throw statusError('OUT_OF_RANGE', `the lowest available checkpoint is ${lowest}`);
+  throw pruned(lowest);
 }
+
+// The node's list of authenticated events refuses with this code, the nearest that is known of real nodes.
+const pruned = (lowest: bigint) =>
+  statusError(
+    'INVALID_ARGUMENT',
+    `the start is pruned; the lowest available checkpoint is ${lowest}`,
+  );
