@@ -1,7 +1,7 @@
 /** Why the contract refused a transaction, and what the gateway does about it (Atoma on Sui, section 9). */
 
 /** What follows from an abort. */
-export type AbortResponse =
+type AbortResponse =
   /** Read the prices again; raise the cap within policy, or do not buy. */
   | 'refresh-prices'
   /** Send money to the buyer, then repeat. */
@@ -70,7 +70,7 @@ const aborts = {
 } as const satisfies Record<number, readonly [name: string, response: AbortResponse]>;
 
 type KnownAbort = (typeof aborts)[keyof typeof aborts];
-export type AbortName = KnownAbort[0] | 'id-unknown';
+type AbortName = KnownAbort[0] | 'id-unknown';
 
 export type Abort =
   | { readonly kind: 'known'; readonly name: AbortName; readonly response: AbortResponse }

@@ -21,12 +21,8 @@ export function objectField<Name>(name: BcsType<Name, Name>) {
   });
 }
 
-/** The id of the `Field` that holds a row. */
-export function fieldIdOf(row: {
-  tableId: SuiAddress;
-  nameType: string;
-  name: Uint8Array;
-}): SuiAddress {
-  const tag = TypeTagSerializer.parseFromStr(row.nameType, true);
-  return suiAddress(deriveDynamicFieldID(row.tableId, tag, row.name));
+/** Gives the id of the `Field` that holds a row, by the bytes of the row's name. */
+export function createFieldIds({ tableId, nameType }: { tableId: SuiAddress; nameType: string }) {
+  const tag = TypeTagSerializer.parseFromStr(nameType, true);
+  return (name: Uint8Array): SuiAddress => suiAddress(deriveDynamicFieldID(tableId, tag, name));
 }

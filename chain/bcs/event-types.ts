@@ -7,7 +7,7 @@ import { type ChainEvent, type ChainEventKind, chainEventKinds } from '../../dom
 import type { SuiAddress } from '../../domain/chain-ids.ts';
 import { decodeEvent, eventName } from './events.ts';
 
-export type EventReading =
+type EventReading =
   | { readonly kind: 'event'; readonly event: ChainEvent }
   | { readonly kind: 'foreign' }
   /** Of the contract's own type, and yet not readable: the layout differs from what is known. */

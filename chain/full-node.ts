@@ -1,0 +1,129 @@
+/**
+ * The port to the chain: what the gateway asks of one full node, in words of the domain. Every call takes a signal, has a
+ * deadline of its own, and throws a `FullNodeError` where it gets no usable answer.
+ */
+import type { NodeSmallId, StackSmallId, SuiAddress, TaskSmallId } from '../domain/chain-ids.ts';
+import type {
+  AtomaDatabase,
+  ChainTable,
+  NodeEntry,
+  NodePrice,
+  StackEntry,
+  Task,
+} from '../domain/chain-object.ts';
+
+/** Where an event stands in the ledger; the order of positions is the order of events. */
+export type LedgerPosition = {
+  readonly checkpoint: bigint;
+  readonly transaction: bigint;
+  readonly event: number;
+};
+
+/** An event as it was emitted, of any type; digest and index are its identity. */
+export type LedgerEvent = {
+  readonly type: string;
+  readonly contents: Uint8Array;
+  readonly transactionDigest: string;
+  readonly position: LedgerPosition;
+};
+
+type LedgerView = {
+  /** The last executed checkpoint. */
+  readonly height: bigint;
+  /** Older checkpoints are not there any more. */
+  readonly lowestCheckpoint: bigint;
+};
+
+export type EventQuery = {
+  /** Full types; any of them matches. */
+  readonly types: readonly string[];
+  /** Only what comes after this cursor, which the same provider gave. */
+  readonly after: Uint8Array | undefined;
+  /** Inclusive. */
+  readonly startCheckpoint: bigint;
+  /** Exclusive. */
+  readonly endCheckpoint: bigint;
+};
+
+/** Why a listing stopped. */
+export type EndReason =
+  | 'item-limit'
+  | 'scan-limit'
+  | 'checkpoint-bound'
+  | 'cursor-bound'
+  | 'ledger-tip';
+
+/** One step of a listing, with or without an event. */
+export type EventFrame = {
+  readonly event: LedgerEvent | undefined;
+  /** From here a listing can go on, also where this one breaks. */
+  readonly cursor: Uint8Array;
+  /** Every matching event up to and including this checkpoint has been given; unset before the first boundary. */
+  readonly covered: bigint | undefined;
+  /** Set on the last frame of a complete listing only. */
+  readonly end: EndReason | undefined;
+};
+
+/** The shared object in which the contract keeps everything. */
+export type DatabaseObject = {
+  readonly type: string;
+  /** Nothing where the object is not shared; a transaction names it. */
+  readonly initialSharedVersion: bigint | undefined;
+  readonly database: AtomaDatabase;
+};
+
+/** One row of a table. */
+export type Row<Id, Value> = { readonly id: Id; readonly value: Value };
+type Pages<Id, Value> = AsyncIterable<readonly Row<Id, Value>[]>;
+
+export type PackageVersion = { readonly packageId: SuiAddress; readonly version: bigint };
+
+export type FullNode = {
+  /** Who answers: cursors are valid with this provider only. */
+  readonly provider: string;
+  /** Throws `wrong-chain` where the node is of another chain than the pinned one. */
+  view(signal: AbortSignal): Promise<LedgerView>;
+  /** Whether the node lists events at this height; some do not implement it. */
+  canListEvents(height: bigint, signal: AbortSignal): Promise<boolean>;
+  listEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<EventFrame>;
+  /** All events of a checkpoint, in order. */
+  checkpointEvents(height: bigint, signal: AbortSignal): Promise<readonly LedgerEvent[]>;
+  /** Heights as checkpoints are executed; may skip some, and ends only by an error or the signal. */
+  followHeights(signal: AbortSignal): AsyncIterable<bigint>;
+  packageVersions(packageId: SuiAddress, signal: AbortSignal): Promise<readonly PackageVersion[]>;
+  database(signal: AbortSignal): Promise<DatabaseObject>;
+  /** Pages are read one after the other and are not one snapshot. */
+  nodes(table: ChainTable, signal: AbortSignal): Pages<NodeSmallId, NodeEntry>;
+  tasks(table: ChainTable, signal: AbortSignal): Pages<TaskSmallId, Task>;
+  subscriptions(table: ChainTable, signal: AbortSignal): Pages<NodeSmallId, NodePrice>;
+  stacks(table: ChainTable, signal: AbortSignal): Pages<StackSmallId, StackEntry>;
+  /** The stacks that have a settlement ticket. */
+  settlingStacks(table: ChainTable, signal: AbortSignal): AsyncIterable<readonly StackSmallId[]>;
+  close(): void;
+};
+
+export type FullNodeErrorKind =
+  /** Away, overloaded or too slow: worth trying again. */
+  | 'unavailable'
+  /** The node does not offer this call. */
+  | 'unimplemented'
+  /** No such object or checkpoint here. */
+  | 'not-found'
+  /** The node refuses the request as it stands. */
+  | 'refused'
+  /** The answer breaks the protocol or does not decode: not to be believed. */
+  | 'protocol'
+  /** The node belongs to another chain. */
+  | 'wrong-chain'
+  /** The caller's signal ended the call. */
+  | 'aborted';
+
+export class FullNodeError extends Error {
+  override readonly name = 'FullNodeError';
+  readonly kind: FullNodeErrorKind;
+
+  constructor(kind: FullNodeErrorKind, message: string, options?: { cause: unknown }) {
+    super(`${kind}: ${message}`, options);
+    this.kind = kind;
+  }
+}
