@@ -1,6 +1,6 @@
 /**
  * Every key in Redis. Keys of one account share the hash tag `{accountId}`, keys of one model's pool share
- * `{model:<id>}`, so that each script touches one slot of a cluster.
+ * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, so that each script touches one slot of a cluster.
  */
 
 export const accountKeys = (accountId: string) => ({
@@ -31,6 +31,18 @@ export const poolKeys = (model: string) => ({
   leases: `{model:${model}}:leases`,
 });
 
+/** What the indexer knows of one contract, by the id of its database. All live for ever but the lease. */
+export const chainKeys = (databaseId: string) => ({
+  /** String: the token of whoever follows the chain; lives as long as its lease. */
+  lease: `{chain:${databaseId}}:lease`,
+  /** Counter: the last token that was given. */
+  fence: `{chain:${databaseId}}:fence`,
+  /** Hash `json revision`: how far the ledger has been read, and how often that was written. */
+  progress: `{chain:${databaseId}}:progress`,
+  /** Followed by a table's name: hash `id -> row (JSON)`. */
+  tablePrefix: `{chain:${databaseId}}:`,
+});
+
 /** String: JSON of an API key, found by the SHA-256 of its text; lives for ever, also when revoked. */
 export const keyRecordKey = (sha256hex: string) => `key:${sha256hex}`;
 
@@ -54,4 +66,5 @@ export const channels = {
   prices: 'prices-changed',
   catalogue: 'catalogue-changed',
   causes: 'exchange-broken',
+  chain: 'chain-changed',
 } as const;

@@ -37,4 +37,8 @@ export const scripts = {
   unitSettle: loadScript('common', 'unit-settle'),
   unitExpire: loadScript('common', 'unit-expire'),
   unitSync: loadScript('common', 'unit-sync'),
+  chainAcquire: loadScript('chain-acquire'),
+  chainRenew: loadScript('chain-renew'),
+  chainRelease: loadScript('chain-release'),
+  chainCommit: loadScript('chain-commit'),
 };

@@ -21,7 +21,11 @@ export type ConnectionOptions = {
 };
 
 type CallOptions = { readonly abort: AbortSignal; readonly timeout?: number };
-type Stream<Frame> = { readonly responses: AsyncIterable<Frame> };
+type Headers = Readonly<Record<string, string | string[]>>;
+type Stream<Frame> = {
+  readonly headers: Promise<Headers>;
+  readonly responses: AsyncIterable<Frame>;
+};
 
 export type Connection = {
   readonly client: SuiGrpcClient;
@@ -30,10 +34,11 @@ export type Connection = {
     signal: AbortSignal,
     run: (options: CallOptions) => PromiseLike<{ readonly response: Response }>,
   ): Promise<Response>;
-  /** Opens a stream; it is cancelled when its reader leaves. */
+  /** Opens a stream; it is cancelled when its reader leaves. `check` throws where the headers make it worthless. */
   stream<Frame>(
     signal: AbortSignal,
     open: (options: CallOptions) => Stream<Frame>,
+    check?: (headers: Headers) => void,
   ): AsyncIterable<Frame>;
   close(): void;
 };
@@ -70,7 +75,7 @@ export function connectFullNode(options: ConnectionOptions): Connection {
         await pause(options.pauseMs(attempt), signal);
       }
     },
-    stream: (signal, open) => readStream({ signal, open, silenceMsMax }),
+    stream: (signal, open, check = () => {}) => readStream({ signal, open, check, silenceMsMax }),
     close: () => transport.close(),
   };
 }
@@ -94,6 +99,7 @@ async function withAbort<Result>(
 async function* readStream<Frame>(options: {
   signal: AbortSignal;
   open: (options: CallOptions) => Stream<Frame>;
+  check: (headers: Headers) => void;
   silenceMsMax: number;
 }): AsyncGenerator<Frame> {
   const { signal, silenceMsMax } = options;
@@ -103,7 +109,9 @@ async function* readStream<Frame>(options: {
   let watchdog = setTimeout(abort, silenceMsMax);
   try {
     signal.throwIfAborted();
-    for await (const frame of options.open({ abort: controller.signal }).responses) {
+    const call = options.open({ abort: controller.signal });
+    options.check(await call.headers);
+    for await (const frame of call.responses) {
       // A slow reader is no silence.
       clearTimeout(watchdog);
       yield frame;

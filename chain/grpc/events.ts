@@ -13,6 +13,7 @@ import type { Connection } from './connection.ts';
 import { expectSet } from './expect.ts';
 
 const pageItemsMax = 100;
+const lowestHeader = 'x-sui-lowest-available-checkpoint';
 const eventMask = [
   'event_type',
   'contents',
@@ -42,8 +43,10 @@ export function createEventReader(connection: Connection): EventReader {
 
   async function* listEvents(query: EventQuery, signal: AbortSignal): AsyncGenerator<EventFrame> {
     const request = toRequest(query);
-    const frames = connection.stream(signal, (options) =>
-      client.ledgerService.listEvents(request, options),
+    const frames = connection.stream(
+      signal,
+      (options) => client.ledgerService.listEvents(request, options),
+      (headers) => assertReaches(query.startCheckpoint, headers[lowestHeader]),
     );
     for await (const frame of frames) yield toFrame(frame);
   }
@@ -92,6 +95,15 @@ export function createEventReader(connection: Connection): EventReader {
       for await (const { cursor } of frames) yield expectSet(cursor, 'cursor');
     },
   };
+}
+
+/** Behind one address there may be several nodes: the one that lists has to have the history that another promised. */
+function assertReaches(start: bigint, header: string | string[] | undefined): void {
+  if (typeof header !== 'string' || !/^\d{1,20}$/.test(header)) return;
+  const lowest = BigInt(header);
+  if (lowest > 0n && start <= lowest) {
+    throw new FullNodeError('not-found', `${start} is asked for, ${lowest} is the lowest there`);
+  }
 }
 
 function toRequest(query: EventQuery): GrpcTypes.ListEventsRequest {

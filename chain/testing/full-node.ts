@@ -27,6 +27,8 @@ export type Faults = {
   /** Stays silent in mid-stream instead of answering. */
   hangs: boolean;
   ignoresFilter: boolean;
+  /** Lists events in the wrong order. */
+  disorders: boolean;
   packages: readonly string[];
   /** Whether a call fails, or a stream breaks before a frame, this time. */
   fails(what: 'call' | 'stream'): boolean;
@@ -54,6 +56,7 @@ export async function startFullNode(
     rowsPerPage: 1000,
     hangs: false,
     ignoresFilter: false,
+    disorders: false,
     packages: [definingPackage],
     fails: () => false,
     ...changed,
@@ -106,6 +109,7 @@ function createStreams(ledger: TestLedger, faults: Faults) {
       sink: Sink<GrpcTypes.ListEventsResponse>,
     ): Promise<void> {
       if (!faults.listsEvents) refuse('UNIMPLEMENTED');
+      sink.sendHeader('x-sui-lowest-available-checkpoint', `${faults.lowestCheckpoint}`);
       for (const frame of listedFrames({ ledger, faults, request })) {
         failing();
         if (faults.hangs) await once(sink.left, 'abort');

@@ -43,10 +43,16 @@ const bareNode: NodeEntry = {
   deviceTypes: [],
 };
 
+type HistoryEntry = {
+  readonly event: ChainEvent;
+  readonly checkpoint: bigint;
+  readonly transactionDigest: string;
+};
+
 export class TestLedger {
   height = 0n;
   readonly events: LedgerEvent[] = [];
-  readonly history: { readonly event: ChainEvent; readonly checkpoint: bigint }[] = [];
+  readonly history: HistoryEntry[] = [];
   readonly nodes = new Map<NodeSmallId, NodeEntry>();
   readonly tasks = new Map<TaskSmallId, TaskState>();
   readonly stacks = new Map<StackSmallId, StackEntry>();
@@ -55,14 +61,16 @@ export class TestLedger {
   next = { node: 1n, task: 1n, stack: 1n };
   readonly #waiting = new Set<() => void>();
 
-  /** Executes one checkpoint; each inner list is a transaction. */
-  execute(...transactions: readonly (readonly Emission[])[]): bigint {
+  /** Executes one checkpoint; each inner list is a transaction, each emission is decided when its turn comes. */
+  execute(...transactions: readonly (readonly (Emission | (() => Emission))[])[]): bigint {
     this.height += 1n;
     for (const [index, emissions] of transactions.entries()) {
       for (const [event, emission] of emissions.entries()) {
         const position = { checkpoint: this.height, transaction: BigInt(index), event };
         const transactionDigest = `tx-${this.height}-${index}`;
-        this.events.push({ ...this.#emit(emission), transactionDigest, position });
+        const said = typeof emission === 'function' ? emission() : emission;
+        const emitted = this.#emit(said, transactionDigest);
+        this.events.push({ ...emitted, transactionDigest, position });
       }
     }
     for (const wake of [...this.#waiting]) wake();
@@ -82,10 +90,10 @@ export class TestLedger {
     });
   }
 
-  #emit(emission: Emission) {
+  #emit(emission: Emission, transactionDigest: string) {
     if (emission.kind === 'raw') return { type: emission.type, contents: emission.contents };
     this.#apply(emission);
-    this.history.push({ event: emission, checkpoint: this.height });
+    this.history.push({ event: emission, checkpoint: this.height, transactionDigest });
     const type = `${definingPackage}::db::${eventName(emission.kind)}`;
     return { type, contents: encodeEvent(emission) };
   }

@@ -25,6 +25,7 @@ export function* listedFrames(options: {
       !isAtOrBefore(event.position, after) &&
       (faults.ignoresFilter || matches(event, request.filter)),
   );
+  if (faults.disorders) found.reverse();
   const boundaryAt = (checkpoint: bigint) => ({
     cursor: writeCursor({ checkpoint, transaction: 2n ** 60n, event: 0 }, faults.provider),
     ...(checkpoint >= start && { checkpoint }),

@@ -1,5 +1,11 @@
 /** Serves parts of the Sui API on the schema that the SDK itself carries; what is not implemented answers so. */
-import { type handleServerStreamingCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import {
+  type handleServerStreamingCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  status,
+} from '@grpc/grpc-js';
 import { RpcError, SuiGrpcClient } from '@mysten/sui/grpc';
 import { adaptService } from '@protobuf-ts/grpc-backend';
 
@@ -18,7 +24,11 @@ type StatusName = keyof typeof status;
 type Methods = Readonly<Record<string, (request: never) => Promise<unknown>>>;
 
 /** Where a stream method writes its frames; the signal tells that the caller left. */
-export type Sink<Frame> = { send(frame: Frame): Promise<void>; readonly left: AbortSignal };
+export type Sink<Frame> = {
+  sendHeader(name: string, value: string): void;
+  send(frame: Frame): Promise<void>;
+  readonly left: AbortSignal;
+};
 // As a method its parameters are bivariant: each names the messages that its own stream carries.
 type StreamMethod = { run(request: unknown, sink: Sink<unknown>): Promise<void> }['run'];
 type StreamMethods = Readonly<Record<string, StreamMethod>>;
@@ -38,7 +48,12 @@ function streamed(method: StreamMethod): handleServerStreamingCall<unknown, unkn
     call.on('cancelled', () => leaving.abort());
     const send = (frame: unknown) =>
       new Promise<void>((resolve) => void call.write(frame, () => resolve()));
-    method(call.request, { send, left: leaving.signal }).then(
+    const sendHeader = (name: string, value: string) => {
+      const metadata = new Metadata();
+      metadata.set(name, value);
+      call.sendMetadata(metadata);
+    };
+    method(call.request, { sendHeader, send, left: leaving.signal }).then(
       () => call.end(),
       (cause: unknown) => {
         const code = cause instanceof RpcError ? cause.code : 'INTERNAL';

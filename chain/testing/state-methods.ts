@@ -46,17 +46,22 @@ export function createStateMethods(ledger: TestLedger, faults: Faults) {
     ): Promise<GrpcTypes.ListDynamicFieldsResponse> {
       if (faults.fails('call')) refuse('UNAVAILABLE');
       const view = tablesOf(ledger).find(({ id }) => id === request.parent);
-      if (!view) refuse('NOT_FOUND');
-      const from = Number(Buffer.from(request.pageToken ?? []).toString() || '0');
+      if (!view) return { dynamicFields: [] };
       const size = Math.min(request.pageSize ?? 50, faults.rowsPerPage);
-      const entries = view.entries();
       const asked = request.readMask?.paths ?? [];
-      const isLast = from + size >= entries.length;
+      // A page goes on after a key, so that rows which come and go between two pages hide no other.
+      const keyOf = ({ name }: Entry) => Buffer.from(name).toString('hex');
+      const after = Buffer.from(request.pageToken ?? []).toString();
+      const left = view
+        .entries()
+        .filter((entry) => keyOf(entry) > after)
+        .sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+      const page = left.slice(0, size);
+      const last = page.at(-1);
       return {
-        dynamicFields: entries
-          .slice(from, from + size)
-          .map((entry) => fieldOf({ view, entry, asked })),
-        ...(!isLast && { nextPageToken: new Uint8Array(Buffer.from(String(from + size))) }),
+        dynamicFields: page.map((entry) => fieldOf({ view, entry, asked })),
+        ...(last &&
+          left.length > size && { nextPageToken: new Uint8Array(Buffer.from(keyOf(last))) }),
       };
     },
   };

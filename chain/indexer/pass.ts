@@ -1,0 +1,107 @@
+/**
+ * One reading of a stretch of the ledger, by a listing or checkpoint by checkpoint. What came before it broke is a valid
+ * prefix; what contradicts itself is not believed, and ends it.
+ */
+import {
+  type EndReason,
+  type EventFrame,
+  FullNodeError,
+  type LedgerEvent,
+  type LedgerPosition,
+} from '../full-node.ts';
+import { isBefore } from './position.ts';
+
+/** From `start`, inclusive, to `end`, exclusive. */
+export type Range = { readonly start: bigint; readonly end: bigint };
+
+export type Pass = {
+  readonly events: readonly LedgerEvent[];
+  /** Unset where nothing came, and where checkpoints were read. */
+  readonly cursor: Uint8Array | undefined;
+  readonly covered: bigint | undefined;
+  readonly end: EndReason | undefined;
+  /** Why it ended early. */
+  readonly failure: FullNodeError | undefined;
+};
+
+const checkpointsPerPassMax = 64n;
+const checkpointsAtOnce = 8;
+
+/** Reads a listing to its end, or as far as it goes. */
+export async function readListing(frames: AsyncIterable<EventFrame>, range: Range): Promise<Pass> {
+  const events: LedgerEvent[] = [];
+  const check = createCheck(range);
+  let last: EventFrame | undefined;
+  let covered: bigint | undefined;
+  let failure: FullNodeError | undefined;
+  try {
+    for await (const frame of frames) {
+      check(frame);
+      if (frame.event) events.push(frame.event);
+      covered = frame.covered ?? covered;
+      last = frame;
+    }
+    if (last?.end === undefined) {
+      throw new FullNodeError('unavailable', 'the listing stopped without an end');
+    }
+  } catch (cause) {
+    failure = asFailure(cause);
+  }
+  return { events, cursor: last?.cursor, covered, end: last?.end, failure };
+}
+
+/** Throws where a frame contradicts the range, the order of events, or an earlier frame. */
+function createCheck({ start, end }: Range): (frame: EventFrame) => void {
+  let position: LedgerPosition | undefined;
+  let covered = start - 1n;
+  let isOver = false;
+  return (frame) => {
+    const at = frame.event?.position;
+    const next = frame.covered ?? covered;
+    const contradictions = [
+      [isOver, 'a frame after the end'],
+      [at && at.checkpoint <= covered, 'an event of a checkpoint that was covered'],
+      [at && at.checkpoint >= end, 'an event of a checkpoint that was not asked for'],
+      [at && position && !isBefore(position, at), 'events out of order'],
+      [next < covered, 'coverage that falls'],
+      [next >= end, 'coverage of what was not asked for'],
+    ] as const;
+    const found = contradictions.find(([isSo]) => isSo);
+    if (found) throw new FullNodeError('protocol', `the listing has ${found[1]}`);
+    position = at ?? position;
+    covered = next;
+    isOver = frame.end !== undefined;
+  };
+}
+
+/** Reads whole checkpoints, several at once, and takes them in order. */
+export async function readCheckpoints(
+  read: (height: bigint) => Promise<readonly LedgerEvent[]>,
+  { start, end }: Range,
+): Promise<Pass> {
+  const stop = end < start + checkpointsPerPassMax ? end : start + checkpointsPerPassMax;
+  const events: LedgerEvent[] = [];
+  let covered: bigint | undefined;
+  let failure: FullNodeError | undefined;
+  for (let from = start; from < stop && !failure; from += BigInt(checkpointsAtOnce)) {
+    const heights = Array.from({ length: checkpointsAtOnce }, (_, index) => from + BigInt(index));
+    const asked = heights.filter((height) => height < stop);
+    const answers = await Promise.allSettled(asked.map(read));
+    for (const [index, answer] of answers.entries()) {
+      if (answer.status === 'rejected') {
+        failure = asFailure(answer.reason);
+        break;
+      }
+      events.push(...answer.value);
+      covered = asked[index];
+    }
+  }
+  const isComplete = failure === undefined;
+  const reason = stop === end ? 'checkpoint-bound' : 'scan-limit';
+  return { events, cursor: undefined, covered, end: isComplete ? reason : undefined, failure };
+}
+
+function asFailure(cause: unknown): FullNodeError {
+  if (cause instanceof FullNodeError) return cause;
+  throw cause;
+}

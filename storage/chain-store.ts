@@ -1,0 +1,122 @@
+/** What the chain's indexer keeps, over Redis: one hash per table, and one script that changes all of it at once. */
+
+import {
+  progressFromJson,
+  progressToJson,
+  rowFromJson,
+  rowToJson,
+} from '../chain/indexer/codec.ts';
+import {
+  type Alarm,
+  emptyState,
+  type HeldTable,
+  type Rows,
+  type TableName,
+} from '../chain/indexer/state.ts';
+import type { ChainStore } from '../chain/indexer/store.ts';
+import type { SuiAddress } from '../domain/chain-ids.ts';
+import { chainKeys, channels } from './keys.ts';
+import type { Redis } from './redis.ts';
+import { fieldsFrom, listFrom, maybeTextFrom } from './reply.ts';
+import { scripts } from './script.ts';
+
+export type ChainRecords = ChainStore & {
+  alarms(): Promise<readonly Alarm[]>;
+  /** What the node committed its key with; nothing where no event told. */
+  evidence(nodeId: string): Promise<Uint8Array | undefined>;
+};
+
+/** Held in memory by the indexer; the contract's objects tell all of these but claims. */
+const objectTables = ['nodes', 'tasks', 'subscriptions', 'stacks', 'keys', 'rotation'] as const;
+const tableNames = [...objectTables, 'claims', 'evidence', 'alarms'] as const;
+const heldTables = [...objectTables, 'claims'] as const;
+
+/** The records of one contract, by the id of its database. */
+export function createChainStore({
+  redis,
+  databaseId,
+}: {
+  redis: Redis;
+  databaseId: SuiAddress;
+}): ChainRecords {
+  const { lease: leaseKey, fence, progress: progressKey, tablePrefix } = chainKeys(databaseId);
+  const keyOf = (table: TableName) => `${tablePrefix}${table}`;
+  const readRows = async (table: TableName) =>
+    fieldsFrom(await redis.send(keyOf(table), ['HGETALL', keyOf(table)]));
+
+  return {
+    async acquire(leaseMs) {
+      const keys = [leaseKey, fence];
+      const token = maybeTextFrom(
+        await scripts.chainAcquire(redis, { keys, args: [`${leaseMs}`] }),
+      );
+      return token === undefined ? undefined : { token };
+    },
+
+    async renew({ token }, leaseMs) {
+      const keys = [leaseKey, fence];
+      return (await scripts.chainRenew(redis, { keys, args: [token, `${leaseMs}`] })) === 1;
+    },
+
+    async release({ token }) {
+      await scripts.chainRelease(redis, { keys: [leaseKey], args: [token] });
+    },
+
+    async load() {
+      const fields = await redis.send(progressKey, ['HMGET', progressKey, 'json', 'revision']);
+      const [json, revision] = listFrom(fields).map(maybeTextFrom);
+      if (json === undefined) return undefined;
+      const state = emptyState();
+      for (const table of heldTables) {
+        loadRows({ state, table, stored: await readRows(table) });
+      }
+      return { progress: progressFromJson(json), state, revision: Number(revision) };
+    },
+
+    async commit({ token }, { revision, progress, changes, isReset }) {
+      const emptied = isReset ? objectTables.map(placeOf) : [];
+      const rows = changes.flatMap(({ table, id, row }) => [
+        placeOf(table),
+        id,
+        row === undefined ? '' : rowToJson(table, row),
+      ]);
+      const reply = await scripts.chainCommit(redis, {
+        keys: [fence, progressKey, ...tableNames.map(keyOf)],
+        args: [
+          token,
+          String(revision),
+          progressToJson(progress),
+          String(emptied.length),
+          ...emptied,
+          ...rows,
+        ],
+      });
+      if (reply === 'fenced' || reply === 'stale') return reply;
+      if (changes.length > 0) await redis.send(undefined, ['PUBLISH', channels.chain, databaseId]);
+      return 'committed';
+    },
+
+    async alarms() {
+      return [...(await readRows('alarms')).values()].map((json) => rowFromJson('alarms', json));
+    },
+
+    async evidence(nodeId) {
+      const key = keyOf('evidence');
+      const json = maybeTextFrom(await redis.send(key, ['HGET', key, nodeId]));
+      return json === undefined ? undefined : rowFromJson('evidence', json).evidence;
+    },
+  };
+}
+
+/** Where a table stands among the keys of the script, counted from 1. */
+const placeOf = (table: TableName) => String(tableNames.indexOf(table) + 1);
+
+function loadRows<Table extends HeldTable>(options: {
+  state: { readonly [Name in Table]: Map<string, Rows[Name]> };
+  table: Table;
+  stored: ReadonlyMap<string, string>;
+}): void {
+  const { state, table, stored } = options;
+  const rows: Map<string, Rows[Table]> = state[table];
+  for (const [id, json] of stored) rows.set(id, rowFromJson(table, json));
+}
