@@ -144,6 +144,12 @@ describe('a listing', () => {
     expect((await list()).at(-1)).toMatchObject({ end: 'item-limit', event: {} });
   });
 
+  it('is not taken from a node that has less history than it takes', async () => {
+    served.faults.lowestCheckpoint = 2n;
+    await expect(list({ startCheckpoint: 2n })).rejects.toMatchObject({ kind: 'not-found' });
+    expect(eventsOf(await list({ startCheckpoint: 3n }))).toEqual(ownEvents().slice(-2));
+  });
+
   it('that breaks throws after what has been received', async () => {
     let frames = 0;
     served.faults.fails = () => ++frames === 4;

@@ -161,6 +161,20 @@ describe('a follower stands still, visibly,', () => {
     expect(await alarmKinds()).toEqual([]);
   });
 
+  it('where history is pruned while it reads', async () => {
+    const following = start();
+    await caughtUp();
+    await following.stop();
+    register(10);
+    faults.fails = (what) => {
+      if (what === 'stream') faults.lowestCheckpoint = 10n;
+      return false;
+    };
+    start();
+    await statusIs('pruned');
+    expect(await coveredOf(store)).toBe(5n);
+  });
+
   it('unless it may jump, which is recorded', async () => {
     const following = start({ jumpsWhenPruned: true });
     await caughtUp();

@@ -66,6 +66,7 @@ function disturb({ faults }: TestFullNode, random: Random): void {
   faults.itemsMax = 1 + random.below(10);
   faults.rowsPerPage = 1 + random.below(5);
   faults.listsEvents = random.below(4) > 0;
+  faults.refusesCursors = random.below(2) === 0;
   faults.ignoresFilter = random.below(4) === 0;
   faults.fails = (what) => random.below(what === 'call' ? 12 : 25) === 0;
 }

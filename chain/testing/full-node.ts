@@ -16,6 +16,8 @@ export const testChainId = 'test-chain';
 export type Faults = {
   /** Cursors of one provider mean nothing to another. */
   provider: string;
+  /** Otherwise a foreign cursor is taken for some other place of the ledger, without a word. */
+  refusesCursors: boolean;
   chainId: string;
   listsEvents: boolean;
   /** How far the event index is behind. */
@@ -47,6 +49,7 @@ export async function startFullNode(
   const { port = 0, ...changed } = options;
   const faults: Faults = {
     provider: 'one',
+    refusesCursors: true,
     chainId: testChainId,
     listsEvents: true,
     lagCheckpoints: 0n,

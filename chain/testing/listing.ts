@@ -8,6 +8,8 @@ import { refuse } from './server.ts';
 type Frame = GrpcTypes.ListEventsResponse;
 const { ITEM_LIMIT, SCAN_LIMIT, CHECKPOINT_BOUND, LEDGER_TIP } = GrpcTypes.QueryEndReason;
 
+const foreignShift = 3n;
+
 /** All frames of one listing. */
 export function* listedFrames(options: {
   ledger: TestLedger;
@@ -16,7 +18,7 @@ export function* listedFrames(options: {
 }): Generator<Frame> {
   const { ledger, faults, request } = options;
   const { start, last, reason } = rangeOf(options);
-  const after = readCursor(request.options?.after, faults.provider);
+  const after = readCursor(request.options?.after, faults);
   const limit = Math.min(request.options?.limit ?? 50, faults.itemsMax);
   const found = ledger.events.filter(
     (event) =>
@@ -71,14 +73,15 @@ function rangeOf({
 const writeCursor = ({ checkpoint, transaction, event }: LedgerPosition, provider: string) =>
   new Uint8Array(Buffer.from(`${provider}/${checkpoint}/${transaction}/${event}`));
 
-function readCursor(cursor: Uint8Array | undefined, provider: string): LedgerPosition | undefined {
+function readCursor(cursor: Uint8Array | undefined, faults: Faults): LedgerPosition | undefined {
   if (cursor === undefined) return undefined;
-  const [from, checkpoint = '', transaction = '', event = ''] = Buffer.from(cursor)
-    .toString()
-    .split('/');
-  if (from !== provider) refuse('INVALID_ARGUMENT');
+  const parts = Buffer.from(cursor).toString().split('/');
+  const [provider, checkpoint = '', transaction = '', event = ''] = parts;
+  const isForeign = provider !== faults.provider;
+  if (isForeign && faults.refusesCursors) refuse('INVALID_ARGUMENT');
+  const shift = isForeign ? foreignShift : 0n;
   return {
-    checkpoint: BigInt(checkpoint),
+    checkpoint: BigInt(checkpoint) + shift,
     transaction: BigInt(transaction),
     event: Number(event),
   };
