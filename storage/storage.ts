@@ -1,5 +1,6 @@
 /** Everything that is kept in Redis, over one connection. */
 import { randomBytes } from 'node:crypto';
+import type { SuiAddress } from '../domain/chain-ids.ts';
 import type { Ledger, UnitPool } from '../domain/reservation.ts';
 import type { Logger } from '../runtime/log.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
@@ -7,6 +8,7 @@ import { type ApiKeys, createApiKeys } from './api-keys.ts';
 import { type AuditReport, audit } from './audit.ts';
 import { type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
 import { type CauseNotices, createCauseNotices } from './cause-notices.ts';
+import { type ChainRecords, createChainStore } from './chain-store.ts';
 import { createLedger } from './ledger.ts';
 import { createPrices, type Prices } from './prices.ts';
 import { connectRedis } from './redis.ts';
@@ -24,6 +26,8 @@ export type Storage = {
   readonly usage: UsageList;
   readonly sweeper: Sweeper;
   readonly causeNotices: CauseNotices;
+  /** What is known of one contract on the chain, by the id of its database. */
+  chain(databaseId: SuiAddress): ChainRecords;
   audit(): Promise<AuditReport>;
   /** Throws where Redis does not answer. */
   ping(): Promise<void>;
@@ -53,6 +57,7 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     usage: createUsageList(redis),
     sweeper: createSweeper(redis),
     causeNotices: createCauseNotices(redis),
+    chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),
     audit: () => audit(redis),
     ping: async () => void (await redis.send('ping', ['EXISTS', 'ping'])),
     close: () => redis.close(),

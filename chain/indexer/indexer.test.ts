@@ -48,7 +48,10 @@ function recorded(store: ChainStore, journal: Journal): ChainStore {
 }
 
 const caughtUp = (store: ChainStore, ledger: TestLedger) =>
-  until('the indexer catches up', async () => (await coveredOf(store)) === ledger.height);
+  until('the indexer catches up', async () => {
+    const progress = (await store.load())?.progress;
+    return progress?.covered === ledger.height && progress.status.kind === 'following';
+  });
 
 /** Tables as objects with their rows in order, so that a difference can be read. */
 const sorted = (state: object) =>

@@ -5,13 +5,13 @@
 import type { NodeSmallId, StackSmallId, SuiAddress, TaskSmallId } from '../../domain/chain-ids.ts';
 import type { LedgerPosition } from '../full-node.ts';
 
-export type KnownNode = {
+type KnownNode = {
   readonly nodeId: NodeSmallId;
   /** Unknown for a node that registered before the indexer began. */
   readonly badgeId: SuiAddress | undefined;
 };
 
-export type KnownTask = {
+type KnownTask = {
   readonly taskId: TaskSmallId;
   readonly role: number;
   readonly model: string | undefined;
@@ -20,7 +20,7 @@ export type KnownTask = {
   readonly deprecatedAtEpoch: bigint | undefined;
 };
 
-export type Subscription = {
+type Subscription = {
   readonly taskId: TaskSmallId;
   readonly nodeId: NodeSmallId;
   readonly pricePerMillion: bigint;
@@ -56,7 +56,7 @@ export type StackClaim = {
   readonly checkpoint: bigint;
 };
 
-export type Rotation = { readonly rotation: bigint; readonly nonce: bigint };
+type Rotation = { readonly rotation: bigint; readonly nonce: bigint };
 
 /** What an operator has to look at; kept for ever. */
 export type Alarm =

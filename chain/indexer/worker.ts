@@ -93,7 +93,7 @@ export class Worker {
     const fenced = await this.#commit({ ...plan, isReset: false });
     if (fenced) return fenced;
     if (failure) return this.#fail(failure);
-    // A listing that ends at the index's own tip has no more for now.
+    // Where the listing ends at a bound or at the index's own tip, there is nothing more to read yet.
     return hasMoved && pass.end !== 'ledger-tip' && pass.end !== 'checkpoint-bound'
       ? 'again'
       : 'wait';

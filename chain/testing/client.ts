@@ -6,13 +6,19 @@ import { databaseId, definingPackage } from './ledger.ts';
 
 export const testIds = { chainId: testChainId, definingPackage, databaseId };
 
-export function connectTo({ host }: { host: string }): FullNode {
+/** A stream is given up after so short a silence unless told otherwise. */
+const streamSilenceMsDefault = 300;
+
+export function connectTo(
+  { host }: { host: string },
+  { streamSilenceMsMax = streamSilenceMsDefault } = {},
+): FullNode {
   return createFullNode({
     host,
     tls: false,
     pauseMs: () => 2,
     callDeadlineMs: 2000,
-    streamSilenceMsMax: 300,
+    streamSilenceMsMax,
     ids: testIds,
   });
 }

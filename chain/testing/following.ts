@@ -13,6 +13,7 @@ export const owner = addressOf(0xb0b);
 export const types = createEventTypes([definingPackage]);
 
 const deadlineMs = 20_000;
+const streamSilenceMsMax = 10_000;
 
 export type Following = { stop(): Promise<void> };
 
@@ -27,7 +28,7 @@ export function follow(options: {
 }): Following {
   const { served, store } = options;
   const ending = new AbortController();
-  const fullNode = connectTo(served);
+  const fullNode = connectTo(served, { streamSilenceMsMax });
   const running = followChain(
     {
       fullNode,
