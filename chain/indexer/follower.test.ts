@@ -5,7 +5,7 @@ import { connectRedis, type Redis } from '../../storage/redis.ts';
 import { startRedis, type TestRedis } from '../../test/redis.ts';
 import { coveredOf, type Following, follow, silentLog, until } from '../testing/following.ts';
 import { type Faults, startFullNode, type TestFullNode } from '../testing/full-node.ts';
-import { addressOf, definingPackage, TestLedger } from '../testing/ledger.ts';
+import { addressOf, definingPackage, registerNodes, TestLedger } from '../testing/ledger.ts';
 import type { FollowStatus } from './state.ts';
 
 let server: TestRedis;
@@ -40,13 +40,7 @@ afterEach(async () => {
   served.close();
 });
 
-/** A node registers in each of so many checkpoints. */
-function register(checkpoints: number): void {
-  for (let checkpoint = 0; checkpoint < checkpoints; checkpoint += 1) {
-    const id = ledger.next.node;
-    ledger.execute([{ kind: 'node-registered', badgeId: addressOf(id), nodeId: nodeSmallId(id) }]);
-  }
-}
+const register = (checkpoints: number) => registerNodes(ledger, checkpoints);
 
 function start(options: Partial<Parameters<typeof follow>[0]> = {}): Following {
   const following = follow({ served, store, ...options });
@@ -106,6 +100,22 @@ describe('a follower', () => {
     register(200);
     await caughtUp();
     expect(await nodesKnown()).toBe(205);
+  });
+
+  it('lists events again once they are offered', async () => {
+    let skippedMs = 0;
+    faults.listsEvents = false;
+    start({ nowMs: () => performance.now() + skippedMs });
+    await caughtUp();
+    register(2);
+    await caughtUp();
+    expect((await store.load())?.progress.cursor).toBeUndefined();
+    faults.listsEvents = true;
+    skippedMs = 61_000;
+    register(2);
+    await caughtUp();
+    expect((await store.load())?.progress.cursor).toMatchObject({ provider: served.host });
+    expect(await nodesKnown()).toBe(9);
   });
 
   it('catches up in small listings', async () => {
@@ -239,57 +249,5 @@ describe('an alarm', () => {
     ledger.execute([{ kind: 'node-registered', badgeId: addressOf(1), nodeId: id }]);
     await caughtUp();
     expect(await store.alarms()).toEqual([{ kind: 'gap', of: 'node', from: 6n, to: 8n }]);
-  });
-});
-
-describe('two followers', () => {
-  it('take turns: one follows, the other within 5 s of the first’s death', async () => {
-    // Leads and dies without a word.
-    expect(await store.acquire(3000)).toBeDefined();
-    const diedMs = performance.now();
-    start({ leaseMs: 3000 });
-    await caughtUp();
-    const tookMs = performance.now() - diedMs;
-    expect(tookMs).toBeGreaterThan(2500);
-    expect(tookMs).toBeLessThan(5000);
-  });
-
-  it('hand over at once where the first is stopped', async () => {
-    const first = start({ leaseMs: 3000 });
-    await caughtUp();
-    start({ leaseMs: 3000 });
-    await first.stop();
-    const stoppedMs = performance.now();
-    register(1);
-    await caughtUp();
-    expect(performance.now() - stoppedMs).toBeLessThan(2000);
-  });
-
-  it('never both write', async () => {
-    start();
-    await caughtUp();
-    // A third party takes the lease away, as after a long pause of the process.
-    await redis.send(undefined, ['DEL', `{chain:${addressOf(databases)}}:lease`]);
-    const thief = await store.acquire(600);
-    if (!thief) throw new Error('the lease was renewed in between');
-    register(5);
-    expect(await coveredOf(store)).toBe(5n);
-    await caughtUp();
-    expect(await nodesKnown()).toBe(10);
-  });
-});
-
-describe('an outage of Redis', () => {
-  it('costs no event', async () => {
-    start();
-    await caughtUp();
-    server.signal('SIGSTOP');
-    register(5);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    server.signal('SIGCONT');
-    register(5);
-    await until('it is written', async () => (await coveredOf(store).catch(() => -1n)) === 15n);
-    expect(await nodesKnown()).toBe(15);
-    expect(await alarmKinds()).toEqual([]);
   });
 });

@@ -31,10 +31,17 @@ type Journal = { height: bigint; readonly changes: StateChange[]; resets: number
 
 const newStore = () => createChainStore({ redis, databaseId: addressOf(++databases + 0xda0000n) });
 
-function recorded(store: ChainStore, journal: Journal): ChainStore {
+/** The store as a process sees it that dies without releasing, and whose commands fail before or after their effect. */
+function recorded(options: { store: ChainStore; journal: Journal; chaos: Random }): ChainStore {
+  const { store, journal, chaos } = options;
+  const fail = () => {
+    if (chaos.below(20) === 0) throw new Error('Redis did not answer');
+  };
   return {
     ...store,
+    release: async (lease) => (chaos.below(2) === 0 ? store.release(lease) : undefined),
     async commit(lease, change) {
+      fail();
       const outcome = await store.commit(lease, change);
       if (outcome !== 'committed') return outcome;
       if (change.isReset) {
@@ -42,6 +49,7 @@ function recorded(store: ChainStore, journal: Journal): ChainStore {
         journal.changes.length = 0;
         journal.resets += 1;
       } else journal.changes.push(...change.changes);
+      fail();
       return outcome;
     },
   };
@@ -93,9 +101,15 @@ async function startScene(seed: number) {
   const store = newStore();
   const journal: Journal = { height: -1n, changes: [], resets: 0 };
   const start = () =>
-    follow({ served: chaos.pick(providers) ?? one, store: recorded(store, journal) });
+    follow({
+      served: chaos.pick(providers) ?? one,
+      store: recorded({ store, journal, chaos }),
+      leaseMs: 300,
+    });
   for (const served of providers) disturb(served, chaos);
-  return { chaos, ledger, life, providers, store, journal, following: start(), start };
+  // One leads, the other waits for its turn.
+  const followings = [start(), start()];
+  return { chaos, ledger, life, providers, store, journal, followings, start };
 }
 type Scene = Awaited<ReturnType<typeof startScene>>;
 
@@ -107,9 +121,11 @@ async function liveFor({ life, chaos }: Scene, checkpoints: number): Promise<voi
 }
 
 async function restart(scene: Scene): Promise<void> {
-  await scene.following.stop();
-  if (scene.chaos.below(2) === 0) liveOn(scene.life);
-  scene.following = scene.start();
+  const { chaos, followings, life, start } = scene;
+  const [stopped] = followings.splice(chaos.below(2), 1);
+  await stopped?.stop();
+  if (chaos.below(2) === 0) liveOn(life);
+  followings.push(start());
 }
 
 /** Up to where it has read, or beyond: then it must stand, not jump. */
@@ -144,7 +160,7 @@ describe.each(Array.from({ length: 20 }, (_, index) => index + 1))(
       for (let round = 0; round < 12; round += 1) await playRound(scene);
       for (const served of providers) soothe(served);
       await caughtUp(store, ledger);
-      await scene.following.stop();
+      for (const following of scene.followings) await following.stop();
       for (const served of providers) served.close();
     });
 

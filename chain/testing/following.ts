@@ -25,6 +25,7 @@ export function follow(options: {
   knownPackages?: readonly SuiAddress[];
   leaseMs?: number;
   pollMs?: number;
+  nowMs?: () => number;
 }): Following {
   const { served, store } = options;
   const ending = new AbortController();
@@ -38,7 +39,7 @@ export function follow(options: {
       owner,
       knownPackages: options.knownPackages ?? [definingPackage],
       jumpsWhenPruned: options.jumpsWhenPruned ?? false,
-      nowMs: () => performance.now(),
+      nowMs: options.nowMs ?? (() => performance.now()),
       log: silentLog,
       pollMs: options.pollMs ?? 20,
       backoffMs: () => 5,

@@ -6,6 +6,7 @@
 import type { ChainEvent } from '../../domain/chain-event.ts';
 import {
   type NodeSmallId,
+  nodeSmallId,
   type StackSmallId,
   type SuiAddress,
   suiAddress,
@@ -192,3 +193,11 @@ export const tables = {
   stacks: table(1, 4n),
   tickets: table(1, 5n),
 };
+
+/** A node registers in each of so many checkpoints. */
+export function registerNodes(ledger: TestLedger, checkpoints: number): void {
+  for (let checkpoint = 0; checkpoint < checkpoints; checkpoint += 1) {
+    const id = ledger.next.node;
+    ledger.execute([{ kind: 'node-registered', badgeId: addressOf(id), nodeId: nodeSmallId(id) }]);
+  }
+}
