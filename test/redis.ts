@@ -113,7 +113,7 @@ async function startServer(port: number, args: readonly string[]): Promise<TestR
 type TestCluster = { readonly url: string; stop(): Promise<void> };
 
 /** Three masters that share all slots. */
-async function startRedisCluster(): Promise<TestCluster> {
+export async function startRedisCluster(): Promise<TestCluster> {
   const ports: number[] = [];
   while (ports.length < 3) ports.push(await freePort(true));
   const clustered = '--cluster-enabled yes --cluster-node-timeout 2000'.split(' ');

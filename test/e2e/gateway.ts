@@ -49,6 +49,8 @@ export type TestGatewayOptions = {
   readonly replicas?: { readonly extAuthz: number; readonly extProc: number };
   readonly env?: Readonly<Record<string, string>>;
   readonly restartDelayMs?: number;
+  /** In place of a private Redis. */
+  readonly redisUrl?: string;
 };
 
 const catalogueMs = 20_000;
@@ -114,6 +116,7 @@ async function startOnFreePorts(dataDir: string, options: TestGatewayOptions): P
       envoyAdmin: { host, port: admin },
       replicas: options.replicas ?? { extAuthz: 1, extProc: 1 },
       envoyConcurrency: 2,
+      redisUrl: options.redisUrl,
       restartDelayMs: options.restartDelayMs ?? 500,
       progress: () => undefined,
     });
