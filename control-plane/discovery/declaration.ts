@@ -75,9 +75,9 @@ const price = z
   );
 
 /** It becomes part of a header value, of a cluster's name and of metric labels. */
-const modelId = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$/, 'expected letters, digits and . _ : / @ + -');
+export const modelIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$/;
+
+const modelId = z.string().regex(modelIdPattern, 'expected letters, digits and . _ : / @ + -');
 const nodeId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/, 'expected letters, digits and . _ : -');
