@@ -2,6 +2,7 @@
 import { normalizeSuiAddress } from '@mysten/sui/utils';
 import type { SuiAddress } from '../domain/chain-ids.ts';
 import { type FullNode, FullNodeError, type PackageVersion } from './full-node.ts';
+import { createBadgeReader } from './grpc/badges.ts';
 import { type Connection, type ConnectionOptions, connectFullNode } from './grpc/connection.ts';
 import { createEventReader } from './grpc/events.ts';
 import { expectAddress, expectSet } from './grpc/expect.ts';
@@ -25,6 +26,7 @@ export function createFullNode(options: ConnectionOptions & { ids: ChainIds }): 
     provider: options.host,
     ...createEventReader(connection),
     ...createStateReader({ connection, ...ids }),
+    ...createBadgeReader({ connection, ...ids }),
 
     async view(signal) {
       const info = await connection.call(signal, (call) =>

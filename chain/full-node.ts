@@ -6,6 +6,7 @@ import type { NodeSmallId, StackSmallId, SuiAddress, TaskSmallId } from '../doma
 import type {
   AtomaDatabase,
   ChainTable,
+  NodeBadge,
   NodeEntry,
   NodePrice,
   StackEntry,
@@ -99,6 +100,8 @@ export type FullNode = {
   stacks(table: ChainTable, signal: AbortSignal): Pages<StackSmallId, StackEntry>;
   /** The stacks that have a settlement ticket. */
   settlingStacks(table: ChainTable, signal: AbortSignal): AsyncIterable<readonly StackSmallId[]>;
+  /** The nodes' badges that the address holds now. */
+  nodeBadges(owner: SuiAddress, signal: AbortSignal): AsyncIterable<readonly NodeBadge[]>;
   close(): void;
 };
 
