@@ -205,6 +205,18 @@ describe.each(redisKinds)('the chain’s records over $name', ({ start }) => {
     expect((await store.load())?.state.nodes.size).toBe(many.length);
   });
 
+  it('tell how far they go without their rows', async () => {
+    expect(await store.progress()).toBeUndefined();
+    await store.commit(await lead(), change);
+    expect(await store.progress()).toEqual(progress);
+  });
+
+  it('keep how each node stands', async () => {
+    expect(await store.standings()).toBeUndefined();
+    await store.saveStandings('[]');
+    expect(await store.standings()).toBe('[]');
+  });
+
   it('ring when rows have changed', async () => {
     const rings: (string | undefined)[] = [];
     const stop = redis.subscriber.listen('chain-changed', (message) => rings.push(message));

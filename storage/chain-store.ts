@@ -10,6 +10,7 @@ import {
   type Alarm,
   emptyState,
   type HeldTable,
+  type Progress,
   type Rows,
   type TableName,
 } from '../chain/indexer/state.ts';
@@ -24,6 +25,13 @@ export type ChainRecords = ChainStore & {
   alarms(): Promise<readonly Alarm[]>;
   /** What the node committed its key with; nothing where no event told. */
   evidence(nodeId: string): Promise<Uint8Array | undefined>;
+  /** How far the ledger has been read, without the rows; nothing before the first commit. */
+  progress(): Promise<Progress | undefined>;
+  /** Called after each change of rows or registrations, and after each new connection; the returned function ends it. */
+  onChange(listener: () => void): () => void;
+  /** How each node stands, as the control plane last found it; JSON, for operators. */
+  saveStandings(json: string): Promise<void>;
+  standings(): Promise<string | undefined>;
 };
 
 /** Held in memory by the indexer; the contract's objects tell all of these but claims. */
@@ -46,16 +54,17 @@ export function createChainStore({
 
   return {
     async acquire(leaseMs) {
-      const keys = [leaseKey, fence];
-      const token = maybeTextFrom(
-        await scripts.chainAcquire(redis, { keys, args: [`${leaseMs}`] }),
-      );
+      const reply = await scripts.chainAcquire(redis, {
+        keys: [leaseKey, fence],
+        args: [`${leaseMs}`],
+      });
+      const token = maybeTextFrom(reply);
       return token === undefined ? undefined : { token };
     },
 
     async renew({ token }, leaseMs) {
-      const keys = [leaseKey, fence];
-      return (await scripts.chainRenew(redis, { keys, args: [token, `${leaseMs}`] })) === 1;
+      const args = [token, `${leaseMs}`];
+      return (await scripts.chainRenew(redis, { keys: [leaseKey, fence], args })) === 1;
     },
 
     async release({ token }) {
@@ -104,6 +113,36 @@ export function createChainStore({
       const key = keyOf('evidence');
       const json = maybeTextFrom(await redis.send(key, ['HGET', key, nodeId]));
       return json === undefined ? undefined : rowFromJson('evidence', json).evidence;
+    },
+
+    ...createTellers({ redis, databaseId }),
+  };
+}
+
+/** What is read and told beside the rows. */
+function createTellers(options: {
+  redis: Redis;
+  databaseId: SuiAddress;
+}): Pick<ChainRecords, 'progress' | 'onChange' | 'saveStandings' | 'standings'> {
+  const { redis, databaseId } = options;
+  const { progress: progressKey, standings } = chainKeys(databaseId);
+  return {
+    async progress() {
+      const json = maybeTextFrom(await redis.send(progressKey, ['HGET', progressKey, 'json']));
+      return json === undefined ? undefined : progressFromJson(json);
+    },
+
+    onChange: (listener) =>
+      redis.subscriber.listen(channels.chain, (message) => {
+        if (message === undefined || message === databaseId) listener();
+      }),
+
+    async saveStandings(json) {
+      await redis.send(standings, ['SET', standings, json]);
+    },
+
+    async standings() {
+      return maybeTextFrom(await redis.send(standings, ['GET', standings]));
     },
   };
 }

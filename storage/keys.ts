@@ -41,6 +41,12 @@ export const chainKeys = (databaseId: string) => ({
   progress: `{chain:${databaseId}}:progress`,
   /** Followed by a table's name: hash `id -> row (JSON)`. */
   tablePrefix: `{chain:${databaseId}}:`,
+  /** Hash `node id -> registration (JSON)`: where its owner says that a node listens. */
+  registrations: `{chain:${databaseId}}:registrations`,
+  /** Followed by a node's id and an owner: set of the hashes of what the owner has said; at most a thousand. */
+  statementsPrefix: `{chain:${databaseId}}:statements:`,
+  /** String: JSON of how each node stands, for operators. */
+  standings: `{chain:${databaseId}}:standings`,
 });
 
 /** String: JSON of an API key, found by the SHA-256 of its text; lives for ever, also when revoked. */

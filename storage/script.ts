@@ -41,4 +41,5 @@ export const scripts = {
   chainRenew: loadScript('chain-renew'),
   chainRelease: loadScript('chain-release'),
   chainCommit: loadScript('chain-commit'),
+  nodeRegister: loadScript('node-register'),
 };

@@ -10,6 +10,7 @@ import { type CatalogueStore, createCatalogueStore } from './catalogue-store.ts'
 import { type CauseNotices, createCauseNotices } from './cause-notices.ts';
 import { type ChainRecords, createChainStore } from './chain-store.ts';
 import { createLedger } from './ledger.ts';
+import { createNodeRegistrations, type NodeRegistrations } from './node-registrations.ts';
 import { createPrices, type Prices } from './prices.ts';
 import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
@@ -28,6 +29,8 @@ export type Storage = {
   readonly causeNotices: CauseNotices;
   /** What is known of one contract on the chain, by the id of its database. */
   chain(databaseId: SuiAddress): ChainRecords;
+  /** Where the nodes of that contract listen. */
+  nodeRegistrations(databaseId: SuiAddress): NodeRegistrations;
   audit(): Promise<AuditReport>;
   /** Throws where Redis does not answer. */
   ping(): Promise<void>;
@@ -58,6 +61,7 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     sweeper: createSweeper(redis),
     causeNotices: createCauseNotices(redis),
     chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),
+    nodeRegistrations: (databaseId: SuiAddress) => createNodeRegistrations({ redis, databaseId }),
     audit: () => audit(redis),
     ping: async () => void (await redis.send('ping', ['EXISTS', 'ping'])),
     close: () => redis.close(),
