@@ -8,6 +8,18 @@ export const headers = {
   account: 'x-atoma-account',
   key: 'x-atoma-key',
   requestId: 'x-request-id',
+  /** A client's own `x-signature`, which Envoy moves here: only the gateway signs for nodes. */
+  clientSignature: 'x-atoma-client-signature',
+} as const;
+
+/** Where nodes tell of themselves, and how much they may say. Numbers in JSON take up to four bytes for one. */
+export const nodeEndpoints = {
+  registration: { path: '/v1/nodes', method: 'POST', bodyBytesMax: 4096 },
+  attestation: {
+    path: '/v1/update_node_attestation',
+    method: 'PUT',
+    bodyBytesMax: 4 * 1024 * 1024,
+  },
 } as const;
 
 /** gRPC metadata by which the first ext_authz filter says that it has no body yet and asks about the key only. */

@@ -1,6 +1,7 @@
 /** The one listener for clients: HTTP/1.1 and HTTP/2, its limits, and what never gets past the door. */
 import { exchangeMetadata, headers, serviceClusters } from '../../domain/names.ts';
 import { AccessLog } from '../../proto/gen/envoy/config/accesslog/v3/accesslog.ts';
+import { HeaderValueOption_HeaderAppendAction } from '../../proto/gen/envoy/config/core/v3/base.ts';
 import { ApiVersion } from '../../proto/gen/envoy/config/core/v3/config_source.ts';
 import { HttpProtocolOptions_HeadersWithUnderscoresAction } from '../../proto/gen/envoy/config/core/v3/protocol.ts';
 import { Listener } from '../../proto/gen/envoy/config/listener/v3/listener.ts';
@@ -119,9 +120,6 @@ const strippedHeaders = pack(
   HeaderMutation,
   HeaderMutation.fromPartial({
     mutations: [
-      ...['x-signature', 'x-user-id', 'x-tx-digest', headers.requestId].map(
-        (value) => ({ action: { $case: 'remove', value } }) as const,
-      ),
       ...['x-atoma-', 'x-stack-', 'x-envoy-'].map(
         (value) =>
           ({
@@ -130,6 +128,19 @@ const strippedHeaders = pack(
               value: { keyMatcher: { matchPattern: { $case: 'prefix', value } } },
             },
           }) as const,
+      ),
+      // Nodes sign what they tell the API; under its own name the header would look like one of ext-authz.
+      {
+        action: {
+          $case: 'append',
+          value: {
+            header: { key: headers.clientSignature, value: '%REQ(x-signature)%' },
+            appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+          },
+        },
+      },
+      ...['x-signature', 'x-user-id', 'x-tx-digest', headers.requestId].map(
+        (value) => ({ action: { $case: 'remove', value } }) as const,
       ),
     ],
   }),

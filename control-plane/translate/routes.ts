@@ -1,9 +1,7 @@
 /** The routes: before admission they decide which filters see a request, after it which model's cluster gets it. */
-import { toErrorAnswer } from '../../domain/failure.ts';
-import { headers, serviceClusters } from '../../domain/names.ts';
+import { headers, nodeEndpoints, serviceClusters } from '../../domain/names.ts';
 import { RouteConfiguration } from '../../proto/gen/envoy/config/route/v3/route.ts';
 import {
-  HeaderMatcher,
   RetryPolicy,
   RetryPolicy_ResetHeaderFormat,
   Route,
@@ -18,7 +16,8 @@ import {
   withoutFilters,
   withoutKeyCheck,
 } from './filters.ts';
-import { bytesOf, duration, headersToSet, pack } from './proto.ts';
+import { bytesOf, duration, pack } from './proto.ts';
+import { largerThan, lengthWithin, method, present, refusal } from './route-parts.ts';
 import { answerWaitMsMax, type GatewaySettings, uncheckedBodyBytesMax } from './settings.ts';
 import type { Resource } from './snapshot.ts';
 
@@ -46,6 +45,7 @@ export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'versio
           ...admittedRoutes(settings),
           ...inferencePaths.flatMap((path) => arrivalRoutes(path, settings)),
           ...apiRoutes(),
+          ...nodeRoutes(),
           // CONNECT has no path.
           ...[anyPath, { pathSpecifier: { $case: 'connectMatcher', value: {} } } as const].map(
             (match) =>
@@ -158,6 +158,33 @@ function apiRoutes(): Route[] {
   ]);
 }
 
+/** What nodes tell of themselves: signed instead of keyed. Where no chain is followed, the API answers "not found". */
+function nodeRoutes(): Route[] {
+  return Object.values(nodeEndpoints).flatMap(({ path, method: name, bodyBytesMax }) => {
+    const here = { pathSpecifier: { $case: 'path', value: path } } as const;
+    return [
+      Route.fromPartial({
+        name: 'oversized-body',
+        match: { ...here, headers: [method(name), largerThan(bodyBytesMax)] },
+        ...refusal({ kind: 'body-too-large', limitBytes: bodyBytesMax }),
+      }),
+      Route.fromPartial({
+        name: 'node',
+        match: { ...here, headers: [method(name)] },
+        // Not tried twice: a body of unknown size could not be replayed.
+        action: { $case: 'route', value: { ...toApi, retryPolicy: undefined } },
+        typedPerFilterConfig: withoutFilters,
+        requestHeadersToRemove: ['authorization', 'cookie'],
+      }),
+      Route.fromPartial({
+        name: 'wrong-method',
+        match: here,
+        ...refusal({ kind: 'method-not-allowed', allow: name }),
+      }),
+    ];
+  });
+}
+
 const toModel = (settings: GatewaySettings): RouteAction =>
   RouteAction.fromPartial({
     clusterSpecifier: { $case: 'clusterHeader', value: headers.cluster },
@@ -234,42 +261,9 @@ const keptFromNodes = [
   headers.edit,
   headers.account,
   headers.key,
+  headers.clientSignature,
 ];
 
-const keptFromClients = ['set-cookie', 'alt-svc'];
-
-type Refusal = Parameters<typeof toErrorAnswer>[0];
-
-/** An answer that Envoy gives without asking anybody. */
-function refusal(failure: Refusal) {
-  const { status, headers: answerHeaders, body } = toErrorAnswer(failure);
-  return {
-    action: {
-      $case: 'directResponse',
-      value: { status, body: { specifier: { $case: 'inlineString', value: body } } },
-    },
-    responseHeadersToAdd: headersToSet(answerHeaders),
-    typedPerFilterConfig: withoutFilters,
-  } as const;
-}
-
-const present = (name: string) =>
-  HeaderMatcher.fromPartial({ name, headerMatchSpecifier: { $case: 'presentMatch', value: true } });
-
-const method = (value: 'GET' | 'POST') =>
-  HeaderMatcher.fromPartial({
-    name: ':method',
-    headerMatchSpecifier: {
-      $case: 'stringMatch',
-      value: { matchPattern: { $case: 'exact', value } },
-    },
-  });
-
-const lengthWithin = (start: bigint, end: bigint) =>
-  HeaderMatcher.fromPartial({
-    name: 'content-length',
-    headerMatchSpecifier: { $case: 'rangeMatch', value: { start, end } },
-  });
-
 const smallBody = lengthWithin(0n, BigInt(uncheckedBodyBytesMax + 1));
-const largerThan = (bytes: number) => lengthWithin(BigInt(bytes + 1), 2n ** 63n - 1n);
+
+const keptFromClients = ['set-cookie', 'alt-svc'];
