@@ -94,6 +94,7 @@ const api = await startApiServer(
     findKey: storage.apiKeys.get,
     findAccount: storage.accounts.get,
     usagePage: storage.usage.page,
+    nodes: undefined,
     ping: storage.ping,
     log,
   },

@@ -92,6 +92,7 @@ const portsOf = (from: Storage) => ({
   findKey: from.apiKeys.get,
   findAccount: from.accounts.get,
   usagePage: from.usage.page,
+  nodes: undefined,
   ping: from.ping,
   log,
 });

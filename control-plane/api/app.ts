@@ -5,14 +5,17 @@
  */
 import { type Context, Hono } from 'hono';
 import type { ApiKey } from '../../domain/api-key.ts';
-import { type Failure, toErrorAnswer } from '../../domain/failure.ts';
+import type { Failure } from '../../domain/failure.ts';
 import type { Catalogue, Model } from '../../domain/model.ts';
 import { headers } from '../../domain/names.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Account } from '../../storage/accounts.ts';
 import type { UsagePage } from '../../storage/usage-list.ts';
+import type { NodeDesk } from '../nodes/desk.ts';
 import { invalidCursor, parseUsageQuery, toAccountObject, toUsageList } from './account-objects.ts';
 import { isPriced, type PricedModel, toModelObject } from './model-object.ts';
+import { addNodeRoutes } from './node-routes.ts';
+import { toResponse } from './response.ts';
 
 export type ApiPorts = {
   readonly catalogue: () => Catalogue;
@@ -26,6 +29,8 @@ export type ApiPorts = {
   }) => Promise<UsagePage | undefined>;
   /** Throws where the storage does not answer. */
   readonly ping: () => Promise<void>;
+  /** Takes in what nodes tell of themselves; nothing where no chain is followed. */
+  readonly nodes: NodeDesk | undefined;
   readonly log: Logger;
 };
 
@@ -49,6 +54,7 @@ export function createApi(ports: ApiPorts): Hono {
   ]) {
     api.all(path, () => toResponse({ kind: 'method-not-allowed', allow: 'GET' }));
   }
+  if (ports.nodes) addNodeRoutes(api, ports.nodes);
   api.notFound(() => toResponse({ kind: 'path-unknown' }));
   api.onError((cause) => {
     // What throws here is the storage: everything else is decided by values.
@@ -126,9 +132,4 @@ function modelIdIn(path: string): string {
   } catch {
     return text;
   }
-}
-
-function toResponse(failure: Failure): Response {
-  const { status, headers: fields, body } = toErrorAnswer(failure);
-  return new Response(body, { status, headers: fields });
 }
