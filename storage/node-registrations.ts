@@ -9,7 +9,7 @@ import type { Redis } from './redis.ts';
 import { fieldsFrom, textFrom } from './reply.ts';
 import { scripts } from './script.ts';
 
-type NodeRegistration = {
+export type NodeRegistration = {
   /** The node's small id, in decimal digits. */
   readonly nodeId: string;
   /** Held the node's badge when it was registered. */

@@ -4,10 +4,10 @@ import type { FleetNode } from '../../domain/fleet.ts';
 import { parseNodeUrl } from '../discovery/declaration.ts';
 import type { IsAllowed } from './public-address.ts';
 
-/** All addresses of a host, IPv4 first; throws where there are none. */
+/** All addresses of a host, IPv4 first; none, or an error, where none is known. */
 export type LookupAll = (host: string) => Promise<readonly string[]>;
 
-type NodePlace = Pick<FleetNode, 'host' | 'ip' | 'port' | 'tls'>;
+export type NodePlace = Pick<FleetNode, 'host' | 'ip' | 'port' | 'tls'>;
 
 export type PlaceResult =
   | { readonly kind: 'place'; readonly place: NodePlace }
