@@ -3,11 +3,13 @@ import { closeOnSignals, createClosing } from '../runtime/closing.ts';
 import { configOrThrow } from '../runtime/config.ts';
 import { startGrpcServer } from '../runtime/grpc-server.ts';
 import { createLogger } from '../runtime/log.ts';
-import { createFleetMetrics, createRegistry } from '../runtime/metrics.ts';
+import { createChainMetrics, createFleetMetrics, createRegistry } from '../runtime/metrics.ts';
 import { startMetricsServer } from '../runtime/metrics-server.ts';
 import { createStorage } from '../storage/storage.ts';
 import { createAds } from './ads/server.ts';
 import { startApiServer } from './api/server.ts';
+import { startChain } from './chain.ts';
+import { chainSettingsOf } from './chain-settings.ts';
 import { configSchema } from './config.ts';
 import { startHub } from './discovery/hub.ts';
 import { systemLookup } from './discovery/resolve.ts';
@@ -47,6 +49,18 @@ const sources = await createSources(config, { folder, tools });
 const storage = await createStorage({ redisUrl: config.REDIS_URL, log });
 closing.add('storage', () => storage.close());
 
+// The chain after what the operator says: a file may describe its models better.
+const chainSettings = chainSettingsOf(config);
+const chain =
+  chainSettings &&
+  startChain(chainSettings, {
+    storage,
+    metrics: createChainMetrics(registry),
+    countFailure,
+    log,
+  });
+if (chain) closing.add('chain', () => chain.close());
+
 const ads = createAds({ log, metrics });
 const publisher = new Publisher({
   configure: (fleet) => ads.publish(translate(fleet, settings)),
@@ -71,7 +85,7 @@ closing.add(
 
 // Discovery before the servers, so that the first Envoy to ask finds an answer.
 const hub = await startHub({
-  sources,
+  sources: chain ? [...sources, chain.source] : sources,
   patienceMs: sourcePatienceMs,
   notify: (fleet) => publisher.setFleet(fleet),
   log,
@@ -94,7 +108,7 @@ const api = await startApiServer(
     findKey: storage.apiKeys.get,
     findAccount: storage.accounts.get,
     usagePage: storage.usage.page,
-    nodes: undefined,
+    nodes: chain?.desk,
     ping: storage.ping,
     log,
   },

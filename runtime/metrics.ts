@@ -153,3 +153,43 @@ export function createFleetMetrics(registry: Registry) {
     }),
   };
 }
+
+/** Metrics of whoever follows the chain. */
+export function createChainMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    height: new Gauge({
+      name: 'atoma_chain_height',
+      help: 'The last checkpoint whose events have been taken in.',
+      registers,
+    }),
+    lag: new Gauge({
+      name: 'atoma_chain_lag_checkpoints',
+      help: 'Checkpoints that the full node has and that are not taken in yet, when last asked.',
+      registers,
+    }),
+    reachable: new Gauge({
+      name: 'atoma_chain_reachable',
+      help: '1 while the full node and the records of the chain answer, else 0.',
+      registers,
+    }),
+    state: new Gauge({
+      name: 'atoma_chain_state',
+      help: '1 for the state that following is in (starting, following, pruned, halted), else 0.',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+    alarms: new Gauge({
+      name: 'atoma_chain_alarms',
+      help: 'Alarms on record, by kind (poison, gap, jump, upgrade).',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    nodes: new Gauge({
+      name: 'atoma_chain_nodes',
+      help: 'Nodes of the contract, by whether they can get requests (routable, unroutable).',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+  };
+}

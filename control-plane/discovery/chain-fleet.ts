@@ -44,7 +44,7 @@ type Offer = {
 };
 
 /** The name that a node of the contract has in the fleet. */
-const nodeNameOf = (nodeId: string): string => `sui-${nodeId}`;
+export const nodeNameOf = (nodeId: string): string => `sui-${nodeId}`;
 
 /** A million units at this price are all that an amount can hold: what asks for more is not offered. */
 const unitPriceMax = picoUsdMax / 1_000_000n;
