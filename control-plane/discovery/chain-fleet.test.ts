@@ -187,6 +187,33 @@ describe('the fleet of the chain', () => {
     expect(fleet.models).toEqual([]);
   });
 
+  it('is the same in whatever order the rows come', () => {
+    const spec: Spec = {
+      tasks: [{}, { securityLevel: 0 }, { model: 'n' }],
+      subscriptions: [
+        [1n, 1n, 5n],
+        [2n, 1n, 4n],
+        [1n, 2n, 3n],
+        [1n, 3n, 3n],
+      ],
+      stacks: [{}, { taskId: taskSmallId(2n) }, {}, { nodeId: nodeSmallId(2n) }],
+    };
+    const addresses = new Map([
+      ['1', usable],
+      ['2', usable],
+    ]);
+    const rows = rowsOf(spec);
+    const turned = {
+      nodes: new Map([...rows.nodes].reverse()),
+      tasks: new Map([...rows.tasks].reverse()),
+      subscriptions: new Map([...rows.subscriptions].reverse()),
+      stacks: new Map([...rows.stacks].reverse()),
+    };
+    expect(toChainFleet({ rows: turned, addresses, defaults })).toEqual(
+      toChainFleet({ rows, addresses, defaults }),
+    );
+  });
+
   it('never sells below the cost of a stack in use, and names only models that it offers', () => {
     const subscription = fc.tuple(fc.constantFrom(1n, 2n), fc.constantFrom(1n, 2n), u64);
     const stack = fc.record({

@@ -68,17 +68,25 @@ export function toChainFleet(options: {
       models: [...byModel].map(([id, all]) => toModel(id, { all, isRoutable, defaults })),
       nodes: [...byNode].flatMap(([nodeId, own]) => toNode(nodeId, own, addresses.get(nodeId))),
     },
-    standings: [...rows.nodes.keys()].map((nodeId) =>
-      toStanding(nodeId, byNode.get(nodeId) ?? [], addresses.get(nodeId)),
-    ),
+    standings: [...rows.nodes.keys()]
+      .sort(byNumber)
+      .map((nodeId) => toStanding(nodeId, byNode.get(nodeId) ?? [], addresses.get(nodeId))),
     passedOver,
   };
 }
 
+/** Rows come in any order; what is made of them has one: the oldest stack is used first. */
+const byNumber = (left: string, right: string) => Number(BigInt(left) - BigInt(right));
+
 function offersOf(rows: ChainRows, served: ReadonlyMap<string, ServedTask>): Offer[] {
-  const open = [...rows.stacks.values()].filter(({ standing }) => standing === 'open');
+  const open = [...rows.stacks.values()]
+    .filter(({ standing }) => standing === 'open')
+    .sort((left, right) => Number(left.stackId - right.stackId));
   const stacks = Map.groupBy(open, subscriptionId);
-  return [...rows.subscriptions.values()].flatMap((subscription) => {
+  const subscriptions = [...rows.subscriptions.values()].sort(
+    (left, right) => Number(left.taskId - right.taskId) || Number(left.nodeId - right.nodeId),
+  );
+  return subscriptions.flatMap((subscription) => {
     const task = served.get(String(subscription.taskId));
     const { nodeId, pricePerMillion: asked } = subscription;
     if (!task || asked > unitPriceMax || !rows.nodes.has(String(nodeId))) return [];
