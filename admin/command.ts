@@ -7,6 +7,8 @@ export type CommandContext = {
   readonly storage: () => Promise<Storage>;
   /** Where Envoy's admin address is; nothing where no instance is known. */
   readonly envoyAdmin: () => string | undefined;
+  /** The id of the contract's database; nothing where it is not set. */
+  readonly suiDatabase: () => string | undefined;
   readonly print: (text: string) => void;
   readonly nowMs: () => number;
 };

@@ -46,6 +46,7 @@ const exitCode = await runProgram(process.argv.slice(2), {
     return storage;
   },
   envoyAdmin: () => process.env.ATOMA_ENVOY_ADMIN || readRunFile()?.envoyAdmin,
+  suiDatabase: () => process.env.ATOMA_SUI_DATABASE || undefined,
   print: (text) => void process.stdout.write(`${text}\n`),
   printError: (text) => void process.stderr.write(`${text}\n`),
   nowMs: () => Date.now(),

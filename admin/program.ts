@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { type CommandContext, CommandError, usageExitCode } from './command.ts';
 import { addAccountCommands } from './commands/account.ts';
 import { addAuditCommand } from './commands/audit.ts';
+import { addChainCommands } from './commands/chain.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addModelCommands } from './commands/model.ts';
 import { addNodeCommands } from './commands/node.ts';
@@ -15,7 +16,7 @@ export async function runProgram(
   context: ProgramContext,
 ): Promise<number> {
   const program = new Command('admin')
-    .description('Accounts, keys, prices, nodes and the audit of a gateway.')
+    .description('Accounts, keys, prices, nodes, the chain and the audit of a gateway.')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.print(text.trimEnd()),
@@ -25,6 +26,7 @@ export async function runProgram(
   addKeyCommands(program, context);
   addModelCommands(program, context);
   addNodeCommands(program, context);
+  addChainCommands(program, context);
   addAuditCommand(program, context);
   inheritSettings(program);
 
