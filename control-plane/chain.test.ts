@@ -133,6 +133,18 @@ describe('the source of the chain', () => {
     expect(recorder.fleets.at(-1)?.nodes).toEqual([]);
   });
 
+  it('follows within four seconds where the full node announces no checkpoints', async () => {
+    await stop();
+    served.faults.set({ unimplemented: ['SubscriptionService/SubscribeCheckpoints'] });
+    await start();
+    await register();
+    await recorder.until(hasNode);
+    world.seed.unsubscribe(node(), 1n);
+    expect(await timed(recorder.until((fleet) => !hasNode(fleet)))).toBeLessThan(4000);
+    world.seed.subscribe([{ node: node(), taskSmallId: 1n, price: 1700n }]);
+    expect(await timed(recorder.until(hasNode))).toBeLessThan(4000);
+  });
+
   it('knows after a restart what it knew, also while the full node is away', async () => {
     await register();
     await recorder.until(hasNode);
