@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Alarm, Progress, StateChange } from '../chain/indexer/state.ts';
-import type { Lease } from '../chain/indexer/store.ts';
+import type { Lease } from '../chain/lease.ts';
 import { nodeSmallId, stackSmallId, suiAddress, taskSmallId } from '../domain/chain-ids.ts';
 import { createLogger } from '../runtime/log.ts';
 import { redisKinds } from '../test/redis.ts';

@@ -17,6 +17,7 @@ import {
 import type { ChainStore } from '../chain/indexer/store.ts';
 import type { SuiAddress } from '../domain/chain-ids.ts';
 import { chainKeys, channels } from './keys.ts';
+import { createLeaseStore } from './lease-store.ts';
 import type { Redis } from './redis.ts';
 import { fieldsFrom, listFrom, maybeTextFrom } from './reply.ts';
 import { scripts } from './script.ts';
@@ -47,29 +48,14 @@ export function createChainStore({
   redis: Redis;
   databaseId: SuiAddress;
 }): ChainRecords {
-  const { lease: leaseKey, fence, progress: progressKey, tablePrefix } = chainKeys(databaseId);
+  const keys = chainKeys(databaseId);
+  const { fence, progress: progressKey, tablePrefix } = keys;
   const keyOf = (table: TableName) => `${tablePrefix}${table}`;
   const readRows = async (table: TableName) =>
     fieldsFrom(await redis.send(keyOf(table), ['HGETALL', keyOf(table)]));
 
   return {
-    async acquire(leaseMs) {
-      const reply = await scripts.chainAcquire(redis, {
-        keys: [leaseKey, fence],
-        args: [`${leaseMs}`],
-      });
-      const token = maybeTextFrom(reply);
-      return token === undefined ? undefined : { token };
-    },
-
-    async renew({ token }, leaseMs) {
-      const args = [token, `${leaseMs}`];
-      return (await scripts.chainRenew(redis, { keys: [leaseKey, fence], args })) === 1;
-    },
-
-    async release({ token }) {
-      await scripts.chainRelease(redis, { keys: [leaseKey], args: [token] });
-    },
+    ...createLeaseStore({ redis, keys }),
 
     async load() {
       const fields = await redis.send(progressKey, ['HMGET', progressKey, 'json', 'revision']);

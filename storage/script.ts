@@ -37,9 +37,9 @@ export const scripts = {
   unitSettle: loadScript('common', 'unit-settle'),
   unitExpire: loadScript('common', 'unit-expire'),
   unitSync: loadScript('common', 'unit-sync'),
-  chainAcquire: loadScript('chain-acquire'),
-  chainRenew: loadScript('chain-renew'),
-  chainRelease: loadScript('chain-release'),
+  leaseAcquire: loadScript('lease-acquire'),
+  leaseRenew: loadScript('lease-renew'),
+  leaseRelease: loadScript('lease-release'),
   chainCommit: loadScript('chain-commit'),
   nodeRegister: loadScript('node-register'),
 };

@@ -1,47 +1,11 @@
 /** JSON of the indexer's rows and progress: integers beyond 2⁵³ as decimal strings, bytes as base64. */
 import { z } from 'zod';
-import {
-  nodeSmallId,
-  parseSuiAddress,
-  type SuiAddress,
-  stackSmallId,
-  taskSmallId,
-} from '../../domain/chain-ids.ts';
+import { nodeSmallId, stackSmallId, taskSmallId } from '../../domain/chain-ids.ts';
+import { address, bytes, idOf, integer, maybe } from '../json.ts';
 import type { Progress, Rows, TableName } from './state.ts';
 
-const integer = z.codec(z.string().regex(/^\d{1,20}$/), z.bigint(), {
-  decode: (text) => BigInt(text),
-  encode: (value) => String(value),
-});
-const idOf = <Id extends bigint>(tag: (value: bigint) => Id) =>
-  z.codec(
-    z.string().regex(/^\d{1,20}$/),
-    z.custom<Id>((value) => typeof value === 'bigint'),
-    {
-      decode: (text) => tag(BigInt(text)),
-      encode: (id) => String(id),
-    },
-  );
-const bytes = z.codec(
-  z.base64(),
-  z.custom<Uint8Array>((value) => value instanceof Uint8Array),
-  {
-    decode: (text) => new Uint8Array(Buffer.from(text, 'base64')),
-    encode: (value) => Buffer.from(value).toString('base64'),
-  },
-);
-const address = z.custom<SuiAddress>(
-  (value) => typeof value === 'string' && parseSuiAddress(value) !== undefined,
-);
 const text = z.string();
 const number = z.number();
-
-/** What may be absent is null in JSON, so that each row has all its fields. */
-const maybe = <Value, Json>(schema: z.ZodType<Value, Json>) =>
-  z.codec(z.custom<Json | null>(), z.custom<Value | undefined>(), {
-    decode: (json) => (json === null ? undefined : z.decode(schema, json)),
-    encode: (value) => (value === undefined ? null : z.encode(schema, value)),
-  });
 
 const nodeId = idOf(nodeSmallId);
 const taskId = idOf(taskSmallId);

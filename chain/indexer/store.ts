@@ -1,8 +1,6 @@
 /** The port to what the indexer keeps: its rows and how far it has read, changed together or not at all. */
+import type { Lease, LeaseStore } from '../lease.ts';
 import type { ChainState, Progress, StateChange } from './state.ts';
-
-/** A lease by its fencing token: a later holder has a higher one, and what an earlier one still writes is refused. */
-export type Lease = { readonly token: string };
 
 export type StoredChain = {
   readonly progress: Progress;
@@ -11,12 +9,7 @@ export type StoredChain = {
   readonly revision: number;
 };
 
-export type ChainStore = {
-  /** Nothing where another follower holds the lease. */
-  acquire(leaseMs: number): Promise<Lease | undefined>;
-  /** False where the lease has ended, and another may follow. */
-  renew(lease: Lease, leaseMs: number): Promise<boolean>;
-  release(lease: Lease): Promise<void>;
+export type ChainStore = LeaseStore & {
   /** Nothing before the first commit. */
   load(): Promise<StoredChain | undefined>;
   /**

@@ -3,6 +3,7 @@ import type { SuiAddress } from '../../domain/chain-ids.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { EventTypes } from '../bcs/event-types.ts';
 import { type FullNode, FullNodeError, type PackageVersion } from '../full-node.ts';
+import type { Lease } from '../lease.ts';
 import { judgeDatabase, unknownVersions } from '../startup.ts';
 import { readChain } from './bootstrap.ts';
 import { type Pass, type Range, readCheckpoints, readListing } from './pass.ts';
@@ -14,7 +15,7 @@ import {
   type Progress,
   type StateChange,
 } from './state.ts';
-import type { ChainStore, Lease, StoredChain } from './store.ts';
+import type { ChainStore, StoredChain } from './store.ts';
 
 export type WorkerOptions = {
   readonly fullNode: FullNode;

@@ -1,4 +1,4 @@
--- Gives the lease of the chain with a new token, the highest so far; false where somebody holds it.
+-- Gives the lease with a new token, the highest so far; false where somebody holds it.
 -- KEYS: lease fence
 -- ARGV: lease in ms
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
