@@ -7,6 +7,8 @@ import { type Connection, type ConnectionOptions, connectFullNode } from './grpc
 import { createEventReader } from './grpc/events.ts';
 import { expectAddress, expectSet } from './grpc/expect.ts';
 import { createStateReader } from './grpc/state.ts';
+import { createTransactionNode } from './grpc/transactions.ts';
+import type { TransactionNode } from './transaction-node.ts';
 
 export type ChainIds = {
   /** The digest of the genesis checkpoint, by which a chain is known. */
@@ -19,7 +21,9 @@ export type ChainIds = {
 const pageVersionsMax = 1000;
 
 /** Connects when first used; nothing is checked before `view` is called. */
-export function createFullNode(options: ConnectionOptions & { ids: ChainIds }): FullNode {
+export function createFullNode(
+  options: ConnectionOptions & { ids: ChainIds },
+): FullNode & TransactionNode {
   const { ids } = options;
   const connection = connectFullNode(options);
   return {
@@ -27,6 +31,7 @@ export function createFullNode(options: ConnectionOptions & { ids: ChainIds }): 
     ...createEventReader(connection),
     ...createStateReader({ connection, ...ids }),
     ...createBadgeReader({ connection, ...ids }),
+    ...createTransactionNode(connection),
 
     async view(signal) {
       const info = await connection.call(signal, (call) =>
