@@ -1,7 +1,7 @@
 /** Why the contract refused a transaction, and what the gateway does about it (Atoma on Sui, section 9). */
 
 /** What follows from an abort. */
-type AbortResponse =
+export type AbortResponse =
   /** Read the prices again; raise the cap within policy, or do not buy. */
   | 'refresh-prices'
   /** Send money to the buyer, then repeat. */

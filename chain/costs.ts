@@ -4,7 +4,7 @@
  */
 
 /** An amount in millionths of a USDC, the coin's smallest unit. */
-type MicroUsdc = bigint & { readonly __unit: 'micro-usdc' };
+export type MicroUsdc = bigint & { readonly __unit: 'micro-usdc' };
 
 /** How a task's answers are guarded. */
 export const securityLevels = { none: 0, confidential: 1, sampling: 2 } as const;
@@ -77,7 +77,7 @@ function toAmount(value: bigint | undefined): Amount {
 }
 
 /** Tags an integer as millionths of a USDC; a negative amount is a programming error. */
-function microUsdc(amount: bigint): MicroUsdc {
+export function microUsdc(amount: bigint): MicroUsdc {
   if (amount < 0n) throw new RangeError(`negative amount: ${amount}`);
   return amount as MicroUsdc;
 }

@@ -1,6 +1,7 @@
 /**
  * Every key in Redis. Keys of one account share the hash tag `{accountId}`, keys of one model's pool share
- * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, so that each script touches one slot of a cluster.
+ * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, of one
+ * treasury `{treasury:<address>}`, so that each script touches one slot of a cluster.
  */
 
 export const accountKeys = (accountId: string) => ({
@@ -47,6 +48,18 @@ export const chainKeys = (databaseId: string) => ({
   statementsPrefix: `{chain:${databaseId}}:statements:`,
   /** String: JSON of how each node stands, for operators. */
   standings: `{chain:${databaseId}}:standings`,
+});
+
+/** What the keeper of stacks does with the money of one treasury, by its address. All live for ever but the lease. */
+export const treasuryKeys = (address: string) => ({
+  /** String: the token of whoever spends; lives as long as its lease. */
+  lease: `{treasury:${address}}:lease`,
+  /** Counter: the last token that was given. */
+  fence: `{treasury:${address}}:fence`,
+  /** Hash `json revision`: the operation under way (JSON, `null` for none), and how often that was written. */
+  operation: `{treasury:${address}}:operation`,
+  /** Sorted set of the ended operations (JSON) by their end in ms. */
+  ended: `{treasury:${address}}:ended`,
 });
 
 /** String: JSON of an API key, found by the SHA-256 of its text; lives for ever, also when revoked. */

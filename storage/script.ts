@@ -42,4 +42,5 @@ export const scripts = {
   leaseRelease: loadScript('lease-release'),
   chainCommit: loadScript('chain-commit'),
   nodeRegister: loadScript('node-register'),
+  keeperCommit: loadScript('keeper-commit'),
 };

@@ -1,0 +1,56 @@
+/** What the keeper of stacks keeps, over Redis: the operation under way and the ended ones, changed by one script. */
+import {
+  endedFromJson,
+  endedToJson,
+  operationFromJson,
+  operationToJson,
+} from '../chain/keeper/codec.ts';
+import type { KeeperStore } from '../chain/keeper/store.ts';
+import type { SuiAddress } from '../domain/chain-ids.ts';
+import { treasuryKeys } from './keys.ts';
+import { createLeaseStore } from './lease-store.ts';
+import type { Redis } from './redis.ts';
+import { listFrom, maybeTextFrom, textsFrom } from './reply.ts';
+import { scripts } from './script.ts';
+
+/** The records of one treasury, by its address. */
+export function createKeeperStore({
+  redis,
+  treasury,
+}: {
+  redis: Redis;
+  treasury: SuiAddress;
+}): KeeperStore {
+  const keys = treasuryKeys(treasury);
+  const { fence, operation: operationKey, ended: endedKey } = keys;
+  return {
+    ...createLeaseStore({ redis, keys }),
+
+    async load(sinceMs) {
+      // The operation first: what ends between the two reads makes the revision stale, never the budget too large.
+      const fields = await redis.send(operationKey, ['HMGET', operationKey, 'json', 'revision']);
+      const [json, revision = '0'] = listFrom(fields).map(maybeTextFrom);
+      const range = ['ZRANGEBYSCORE', endedKey, String(sinceMs), '+inf'];
+      const ended = textsFrom(await redis.send(endedKey, range));
+      return {
+        operation: json === undefined ? undefined : operationFromJson(json),
+        revision: Number(revision),
+        ended: ended.map(endedFromJson),
+      };
+    },
+
+    async commit({ token }, { revision, operation, ended }) {
+      const reply = await scripts.keeperCommit(redis, {
+        keys: [fence, operationKey, endedKey],
+        args: [
+          token,
+          String(revision),
+          operationToJson(operation),
+          ended === undefined ? '' : String(ended.endedMs),
+          ended === undefined ? '' : endedToJson(ended),
+        ],
+      });
+      return reply === 'fenced' || reply === 'stale' ? reply : 'committed';
+    },
+  };
+}
