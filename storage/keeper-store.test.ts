@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { microUsdc } from '../chain/costs.ts';
+import type { EndedOperation, Operation } from '../chain/keeper/operation.ts';
+import type { KeeperStore } from '../chain/keeper/store.ts';
+import type { Lease } from '../chain/lease.ts';
+import { nodeSmallId, stackSmallId, suiAddress, taskSmallId } from '../domain/chain-ids.ts';
+import { createLogger } from '../runtime/log.ts';
+import { redisKinds } from '../test/redis.ts';
+import { createKeeperStore } from './keeper-store.ts';
+import { connectRedis, type Redis } from './redis.ts';
+
+const log = createLogger({ name: 'test', level: 'silent' });
+const address = (value: number) => suiAddress(`0x${value.toString(16).padStart(64, '0')}`);
+const big = 2n ** 64n - 1n;
+
+const order = {
+  taskId: taskSmallId(big),
+  units: big,
+  pricePerMillion: 1n,
+  cost: microUsdc(big),
+};
+const sent = {
+  digest: 'digest',
+  bytes: Uint8Array.of(0, 255, 7),
+  signatures: ['one', 'two'],
+  inputs: [{ objectId: address(3), version: big, digest: 'object' }],
+  lastEpoch: 4n,
+  builtAtHeight: big,
+};
+const begun = { id: 'one', startedMs: 1_700_000_000_000 };
+const coinId = address(9);
+const failure = { kind: 'abort', module: 'db', code: 312_012_022n } as const;
+const operations: readonly Operation[] = [
+  { kind: 'funding', ...begun, order, sent },
+  { kind: 'buying', ...begun, order, coinId, sent },
+  { kind: 'returning', ...begun, order, coinId, failure, sent },
+  { kind: 'returning', ...begun, order, coinId, failure: { kind: 'not-landed' }, sent },
+  { kind: 'collecting', ...begun, sent },
+];
+const end = { endedMs: begun.startedMs + 5 };
+const bought: EndedOperation = {
+  kind: 'bought',
+  ...begun,
+  ...end,
+  order,
+  stackId: stackSmallId(big),
+  nodeId: nodeSmallId(1n),
+  digest: 'digest',
+  paid: microUsdc(7n),
+};
+const description = 'InsufficientGas';
+const endings: readonly EndedOperation[] = [
+  bought,
+  { kind: 'failed', ...begun, ...end, order, failure, missing: microUsdc(0n) },
+  { kind: 'collected', ...begun, ...end, amount: microUsdc(8n) },
+  { kind: 'not-collected', ...begun, ...end, failure: { kind: 'failure', description } },
+];
+
+describe.each(redisKinds)('the keeper’s records over $name', ({ start }) => {
+  let server: Awaited<ReturnType<typeof start>>;
+  let redis: Redis;
+  let store: KeeperStore;
+  let lease: Lease;
+  let treasuries = 0;
+
+  beforeAll(async () => {
+    server = await start();
+    redis = connectRedis({ redisUrl: server.url, log });
+    await redis.waitUntilReady(10_000);
+  });
+  afterAll(async () => {
+    redis.close();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    treasuries += 1;
+    store = createKeeperStore({ redis, treasury: address(treasuries) });
+    const acquired = await store.acquire(60_000);
+    if (!acquired) throw new Error('nobody else keeps');
+    lease = acquired;
+  });
+
+  const commit = (revision: number, operation: Operation | undefined, ended?: EndedOperation) =>
+    store.commit(lease, { revision, operation, ended });
+
+  it('begin with nothing', async () => {
+    expect(await store.load(0)).toEqual({ operation: undefined, revision: 0, ended: [] });
+  });
+
+  it('give back every operation as it was', async () => {
+    for (const [revision, operation] of operations.entries()) {
+      expect(await commit(revision, operation)).toBe('committed');
+      expect(await store.load(0)).toEqual({ operation, revision: revision + 1, ended: [] });
+    }
+  });
+
+  it('keep how each ended, with what comes next, and give those of late', async () => {
+    for (const [index, ended] of endings.entries()) {
+      const endedMs = end.endedMs + index;
+      expect(await commit(index, undefined, { ...ended, endedMs })).toBe('committed');
+    }
+    const all = endings.map((ended, index) => ({ ...ended, endedMs: end.endedMs + index }));
+    const loaded = await store.load(0);
+    expect(loaded).toEqual({ operation: undefined, revision: endings.length, ended: all });
+    expect((await store.load(end.endedMs + 2)).ended).toEqual(all.slice(2));
+  });
+
+  it('refuse an earlier holder of the lease, and change nothing by it', async () => {
+    await store.release(lease);
+    expect(await store.acquire(60_000)).toBeDefined();
+    expect(await commit(0, operations[0], bought)).toBe('fenced');
+    expect(await store.load(0)).toEqual({ operation: undefined, revision: 0, ended: [] });
+  });
+
+  it('refuse a command that comes late, and change nothing by it', async () => {
+    await commit(0, operations[0]);
+    expect(await commit(0, operations[1], bought)).toBe('stale');
+    expect(await store.load(0)).toEqual({ operation: operations[0], revision: 1, ended: [] });
+  });
+});
