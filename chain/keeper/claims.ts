@@ -1,0 +1,28 @@
+/** Compares what nodes claimed for our stacks with the units that we counted. Pure. */
+import type { NodeSmallId, StackSmallId } from '../../domain/chain-ids.ts';
+import type { StackClaim } from '../indexer/state.ts';
+
+export type ClaimJudgement = {
+  readonly stackId: StackSmallId;
+  readonly nodeId: NodeSmallId;
+  readonly claimed: bigint;
+  readonly used: bigint;
+  /** Units claimed that we did not use; what we lost. */
+  readonly over: bigint;
+};
+
+/** One for each claim, the largest loss first; a stack of which no use is known was not used. */
+export function judgeClaims(
+  claims: Iterable<StackClaim>,
+  used: ReadonlyMap<StackSmallId, bigint>,
+): readonly ClaimJudgement[] {
+  return [...claims]
+    .map(({ stackId, nodeId, unitsClaimed: claimed }) => {
+      const own = used.get(stackId) ?? 0n;
+      const over = claimed > own ? claimed - own : 0n;
+      return { stackId, nodeId, claimed, used: own, over };
+    })
+    .toSorted((left, right) => order(right.over, left.over) || order(left.stackId, right.stackId));
+}
+
+const order = (left: bigint, right: bigint) => (left < right ? -1 : Number(left > right));
