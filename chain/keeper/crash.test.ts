@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 afterEach(() => world.chain.faults.clear());
 
-const hows = ['before', 'after', 'late'] as const;
+const hows = ['before', 'after', 'late', 'very late'] as const;
 const losses = ['lost-first', 'lost-before', 'lost-after'] as const;
 const nothing = { usdc: 0n, mist: 0n };
 
@@ -153,6 +153,25 @@ describe('an execution', () => {
       { kind: 'bought' },
       { kind: 'bought' },
     ]);
+  });
+
+  it('whose gas was spent by another hand is dead at once', async () => {
+    const play = await startPlay(world);
+    const lease = await play.store.acquire(60_000);
+    if (!lease) throw new Error('nobody else keeps');
+    const { signal } = new AbortController();
+    const keeper = play.startKeeper();
+    await keeper.step(lease, signal);
+    const { operation } = await play.store.load(0);
+    const [gas] = operation?.sent.inputs.slice(-1) ?? [];
+    if (!gas) throw new Error('gas is an input');
+    world.chain.chain.change(play.treasury.address, (draft) => draft.touch(gas.objectId));
+    await keeper.step(lease, signal);
+    expect(await play.ended()).toMatchObject([{ kind: 'failed', failure: { kind: 'not-landed' } }]);
+    await play.store.release(lease);
+    await keepUntilIdle(play);
+    await expectSound(play);
+    await expectRunwayOnce(play);
   });
 
   it('is never given up on the word of a node that has pruned its time', async () => {

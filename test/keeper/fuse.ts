@@ -1,17 +1,31 @@
 /** Breaks one of all the calls that a keeper makes, as a crash would. */
 import type { KeeperNode } from '../../chain/keeper/landing.ts';
 import type { KeeperStore } from '../../chain/keeper/store.ts';
+import type { Lease } from '../../chain/lease.ts';
 
-/** Which call breaks, counted from 1, and how: before its effect, after it, or with an effect that comes late. */
-export type Break = { readonly at: number; readonly how: 'before' | 'after' | 'late' };
+/** Which call breaks, counted from 1, and how: before its effect, after it, or with an effect that comes late:
+ * behind the next reading, or behind the next writing. */
+export type Break = {
+  readonly at: number;
+  readonly how: 'before' | 'after' | 'late' | 'very late';
+};
 
-export class Crash extends Error {}
+/** A call that breaks with an effect to come has timed out, and its keeper goes on; else the keeper is dead. */
+export class Crash extends Error {
+  readonly isDeath: boolean;
+
+  constructor({ at, how }: Break) {
+    super(`${how} call ${at}`);
+    this.isDeath = how === 'before' || how === 'after';
+  }
+}
 
 /** Breaks one of all calls to the node and the store. */
 export function createFuse() {
   let armed: Break | undefined;
   let calls = 0;
   const late: (() => Promise<unknown>)[] = [];
+  const veryLate: (() => Promise<unknown>)[] = [];
   const wrap =
     <Args extends readonly unknown[], Result>(run: (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
@@ -19,7 +33,8 @@ export function createFuse() {
       if (armed?.at !== calls) return run(...args);
       if (armed.how === 'after') await run(...args);
       if (armed.how === 'late') late.push(() => run(...args).catch(() => {}));
-      throw new Crash(`crash at call ${calls}`);
+      if (armed.how === 'very late') veryLate.push(() => run(...args).catch(() => {}));
+      throw new Crash(armed);
     };
   return {
     arm(next: Break | undefined): void {
@@ -43,7 +58,11 @@ export function createFuse() {
         for (const run of late.splice(0)) await run();
         return stored;
       }),
-      commit: wrap(store.commit),
+      commit: wrap(async (lease: Lease, change: Parameters<KeeperStore['commit']>[1]) => {
+        const reply = await store.commit(lease, change);
+        for (const run of veryLate.splice(0)) await run();
+        return reply;
+      }),
     }),
   };
 }

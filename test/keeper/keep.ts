@@ -14,7 +14,7 @@ type Keeping = {
   readonly beforeStep?: (step: number) => void;
 };
 
-/** Each crash starts a new keeper under a new lease, and a failing node is asked again. */
+/** Each death starts a new keeper under a new lease, and a failing node is asked again. */
 export async function keepUntilIdle(play: Play, options: Keeping = {}): Promise<Step> {
   const { waits = 30, beforeStep = () => {} } = options;
   let waited = 0;
@@ -51,7 +51,7 @@ async function restart(play: Play, lease: Lease): Promise<Run> {
 }
 
 function toFailure(cause: unknown): 'crashed' | 'failed' {
-  if (cause instanceof Crash) return 'crashed';
+  if (cause instanceof Crash) return cause.isDeath ? 'crashed' : 'failed';
   if (cause instanceof Error && cause.name === 'FullNodeError') return 'failed';
   throw cause;
 }
