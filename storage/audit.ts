@@ -2,6 +2,14 @@
 import type { Balance } from '../domain/reservation.ts';
 import { accountIds } from './accounts.ts';
 import { amountFrom } from './codecs.ts';
+import {
+  type CreditedDeposits,
+  compareBook,
+  type DepositSums,
+  noDeposits,
+  readBooks,
+  withLaterBooks,
+} from './deposit-audit.ts';
 import { accountKeys } from './keys.ts';
 import { balanceFrom } from './ledger.ts';
 import type { Redis } from './redis.ts';
@@ -14,6 +22,8 @@ export type AuditReport = {
   readonly accounts: number;
   /** The sum of all differences found, without sign. */
   readonly differencePico: bigint;
+  /** `onChain` is `credited` and `waiting` together, or there is a problem. */
+  readonly deposits: DepositSums;
   readonly problems: readonly string[];
 };
 
@@ -21,15 +31,33 @@ const entriesPerRead = 1000;
 const amounts = ['available', 'reserved', 'settled', 'deposited'] as const;
 
 export async function audit(redis: Redis): Promise<AuditReport> {
+  // Before the accounts: what these books call credited, the entries that are read after must show.
+  const books = await readBooks(redis);
   const ids = await accountIds(redis, { first: 0, last: -1 });
   const problems: string[] = [];
+  const credited: CreditedDeposits = new Map();
   let differencePico = 0n;
   for (const id of ids) {
     const found = await auditAccount(redis, id);
     problems.push(...found.problems.map((problem) => `${id}: ${problem}`));
     differencePico += found.difference;
+    for (const [deposit, amount] of found.chainDeposits) {
+      const others = credited.get(deposit) ?? [];
+      credited.set(deposit, [...others, { accountId: id, amount }]);
+    }
   }
-  return { ok: problems.length === 0, accounts: ids.length, differencePico, problems };
+  const deposits = { ...noDeposits };
+  for (const book of await withLaterBooks(redis, books)) {
+    const found = await compareBook(redis, { book, credited });
+    problems.push(...found.problems);
+    for (const name of ['onChain', 'credited', 'waiting'] as const) {
+      deposits[name] += found.sums[name];
+    }
+  }
+  for (const id of credited.keys()) problems.push(`deposit ${id} is credited and in no book`);
+  const lost = deposits.onChain - deposits.credited - deposits.waiting;
+  differencePico += lost < 0n ? -lost : lost;
+  return { ok: problems.length === 0, accounts: ids.length, differencePico, deposits, problems };
 }
 
 async function auditAccount(redis: Redis, accountId: string) {
@@ -40,7 +68,8 @@ async function auditAccount(redis: Redis, accountId: string) {
   });
   const [balance, lastEntry, open] = listFrom(picture);
   const replay = await replayUntil(redis, { entries: keys.entries, last: textFrom(lastEntry) });
-  return compare({ balance: balanceFrom(balance), open: fieldsFrom(open), replay });
+  const account = { balance: balanceFrom(balance), open: fieldsFrom(open), replay };
+  return { ...compare(account), chainDeposits: replay.chainDeposits };
 }
 
 async function replayUntil(redis: Redis, { entries, last }: { entries: string; last: string }) {

@@ -1,10 +1,14 @@
 /** How records stand in Redis: JSON, strict, with amounts as decimal strings. */
 import { z } from 'zod';
+import type { DepositProgress } from '../chain/deposits/store.ts';
 import { type ApiKey, scopes } from '../domain/api-key.ts';
+import { suiAddress } from '../domain/chain-ids.ts';
+import { type Deposit, microUsdc } from '../domain/deposit.ts';
 import { type Catalogue, endpoints, protocols } from '../domain/model.ts';
 import { type PicoUsd, picoUsd } from '../domain/money.ts';
 import type { Price } from '../domain/price.ts';
 import { endings, type UsageRecord } from '../domain/reservation.ts';
+import type { WalletChallenge } from '../domain/wallet-challenge.ts';
 
 const toJson = (value: unknown): string =>
   JSON.stringify(value, (_name, field) => (typeof field === 'bigint' ? String(field) : field));
@@ -88,6 +92,20 @@ const usageRecord = z.strictObject({
   ending: z.enum(endings),
 });
 
+const integer = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform(BigInt);
+
+const deposit = z.strictObject({
+  digest: z.string(),
+  index: count,
+  amount: integer.transform(microUsdc),
+  payer: maybe(z.string().transform(suiAddress)),
+  checkpoint: integer,
+  timeMs: count,
+});
+
 export const priceToJson = (value: Price): string => toJson(value);
 export const priceFromJson = (text: string): Price => price.parse(JSON.parse(text));
 
@@ -100,3 +118,54 @@ export const catalogueFromJson = (text: string): Catalogue => catalogue.parse(JS
 export const usageRecordToJson = (value: UsageRecord): string => toJson(value);
 export const usageRecordFromJson = (text: string): UsageRecord =>
   usageRecord.parse(JSON.parse(text));
+
+/** The fields in one order, so that the same deposit is always the same text. */
+export const depositToJson = (value: Deposit): string =>
+  toJson({
+    digest: value.digest,
+    index: value.index,
+    amount: value.amount,
+    payer: value.payer,
+    checkpoint: value.checkpoint,
+    timeMs: value.timeMs,
+  });
+export const depositFromJson = (text: string): Deposit => deposit.parse(JSON.parse(text));
+
+const depositProgress = z.strictObject({
+  /** Before the first checkpoint of the chain it is -1. */
+  covered: z
+    .string()
+    .regex(/^(-1|\d{1,20})$/)
+    .transform(BigInt),
+  cursor: maybe(
+    z
+      .strictObject({ provider: z.string(), bytes: z.base64() })
+      .transform(({ provider, bytes }) => ({
+        provider,
+        bytes: new Uint8Array(Buffer.from(bytes, 'base64')),
+      })),
+  ),
+  status: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('following') }),
+    z.strictObject({ kind: z.literal('pruned'), start: integer, lowest: integer }),
+    z.strictObject({ kind: z.literal('halted'), reason: z.string() }),
+  ]),
+});
+
+export function depositProgressToJson({ covered, cursor, status }: DepositProgress): string {
+  const bytes = cursor && Buffer.from(cursor.bytes).toString('base64');
+  return toJson({ covered, cursor: cursor && { provider: cursor.provider, bytes }, status });
+}
+export const depositProgressFromJson = (text: string): DepositProgress =>
+  depositProgress.parse(JSON.parse(text));
+
+const walletChallenge = z.strictObject({
+  accountId: z.string(),
+  wallet: z.string().transform(suiAddress),
+  text: z.string(),
+  expiresMs: count,
+});
+
+export const walletChallengeToJson = (value: WalletChallenge): string => toJson(value);
+export const walletChallengeFromJson = (text: string): WalletChallenge =>
+  walletChallenge.parse(JSON.parse(text));

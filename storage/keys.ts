@@ -1,7 +1,7 @@
 /**
  * Every key in Redis. Keys of one account share the hash tag `{accountId}`, keys of one model's pool share
- * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, of one
- * treasury `{treasury:<address>}`, so that each script touches one slot of a cluster.
+ * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, of one treasury `{treasury:<address>}`, of one chain's
+ * deposits `{deposits:<chainId>}`, so that each script touches one slot of a cluster.
  */
 
 export const accountKeys = (accountId: string) => ({
@@ -62,6 +62,38 @@ export const treasuryKeys = (address: string) => ({
   ended: `{treasury:${address}}:ended`,
 });
 
+/**
+ * The book of deposits of one chain: everything about them but the credit itself stands in one slot. All live for ever
+ * but the challenges.
+ */
+export const depositKeys = (chainId: string) => {
+  const book = `{deposits:${chainId}}:`;
+  return {
+    /** The prefix of all of these, for scripts. */
+    book,
+    /** Hash `deposit id -> deposit (JSON)`: what the chain says; a field never changes. */
+    rows: `${book}rows`,
+    /** Hash `deposit id -> account id`: whose it is; a field never changes. */
+    owners: `${book}owners`,
+    /** Set of ids of deposits that have an owner and are not known to be credited. */
+    pending: `${book}pending`,
+    /** Followed by a payer or nothing: sorted set of ids of deposits without an owner, by checkpoint. */
+    waitingPrefix: `${book}waiting:`,
+    /** Followed by an account id: sorted set of the ids of its deposits, by checkpoint. */
+    ownedPrefix: `${book}owned:`,
+    /** Hash `wallet -> account id`; a field never changes. */
+    wallets: `${book}wallets`,
+    /** Followed by an account id: sorted set of its wallets, by the time of the link in ms. */
+    walletsOfPrefix: `${book}wallets-of:`,
+    /** Set of linked wallets that may have deposits without an owner. */
+    unsorted: `${book}unsorted`,
+    /** Followed by an account id: hash `next`, and `number -> challenge (JSON)`; lives as long as the newest. */
+    challengesPrefix: `${book}challenges:`,
+    /** Followed by the gateway's address: hash `json revision`, how far the ledger has been read. */
+    progressPrefix: `${book}progress:`,
+  };
+};
+
 /** String: JSON of an API key, found by the SHA-256 of its text; lives for ever, also when revoked. */
 export const keyRecordKey = (sha256hex: string) => `key:${sha256hex}`;
 
@@ -73,6 +105,8 @@ export const globalKeys = {
   accounts: 'accounts',
   /** Set of the models that have or had a pool; lives for ever. */
   pooledModels: 'pooled-models',
+  /** Set of the chains that have a book of deposits; lives for ever. */
+  depositBooks: 'deposit-books',
   /** Hash `model -> price (JSON)` as the operator set it; lives for ever. */
   prices: 'prices',
   /** Hash `version json` of the models on offer; lives for ever. */

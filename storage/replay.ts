@@ -1,4 +1,5 @@
 /** Recomputes a balance from an account's entries alone: the slow, readable twin of the scripts. */
+import { depositIdIn } from '../domain/deposit.ts';
 import { amountFrom } from './codecs.ts';
 import type { StreamEntry } from './reply.ts';
 
@@ -8,6 +9,8 @@ export type Replay = {
   settled: bigint;
   deposited: bigint;
   readonly open: Map<string, bigint>;
+  /** What was credited for deposits on a chain, by their ids. */
+  readonly chainDeposits: Map<string, bigint>;
   readonly problems: string[];
 };
 
@@ -17,6 +20,7 @@ export const emptyReplay = (): Replay => ({
   settled: 0n,
   deposited: 0n,
   open: new Map(),
+  chainDeposits: new Map(),
   problems: [],
 });
 
@@ -32,6 +36,7 @@ export function replayEntry(replay: Replay, { id, fields }: StreamEntry): void {
     case 'deposit':
       replay.deposited += held;
       replay.available += held;
+      noteChainDeposit(replay, { reference: requestId, amount: held });
       return;
     case 'reserve':
       if (replay.open.has(requestId)) report(`${requestId} is reserved twice`);
@@ -48,6 +53,16 @@ export function replayEntry(replay: Replay, { id, fields }: StreamEntry): void {
     default:
       report(`unknown kind "${kind}"`);
   }
+}
+
+function noteChainDeposit(
+  { chainDeposits, problems }: Replay,
+  { reference, amount }: { reference: string; amount: bigint },
+): void {
+  const id = depositIdIn(reference);
+  if (id === undefined) return;
+  if (chainDeposits.has(id)) problems.push(`${reference} is credited twice`);
+  chainDeposits.set(id, amount);
 }
 
 type Ending = { id: string; kind: string; requestId: string; held: bigint; charged: bigint };

@@ -43,4 +43,8 @@ export const scripts = {
   chainCommit: loadScript('chain-commit'),
   nodeRegister: loadScript('node-register'),
   keeperCommit: loadScript('keeper-commit'),
+  depositRecord: loadScript('deposit', 'deposit-record'),
+  depositSort: loadScript('deposit', 'deposit-sort'),
+  walletChallenge: loadScript('wallet-challenge'),
+  walletLink: loadScript('wallet-link'),
 };

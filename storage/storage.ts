@@ -9,6 +9,7 @@ import { type AuditReport, audit } from './audit.ts';
 import { type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
 import { type CauseNotices, createCauseNotices } from './cause-notices.ts';
 import { type ChainRecords, createChainStore } from './chain-store.ts';
+import { createDepositBook, type DepositBook } from './deposit-book.ts';
 import { createLedger } from './ledger.ts';
 import { createNodeRegistrations, type NodeRegistrations } from './node-registrations.ts';
 import { createPrices, type Prices } from './prices.ts';
@@ -16,6 +17,7 @@ import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
 import { createUnitPool, type StackKeeper } from './unit-pool.ts';
 import { createUsageList, type UsageList } from './usage-list.ts';
+import { createWalletLinks, type WalletLinks } from './wallet-links.ts';
 
 export type Storage = {
   readonly ledger: Ledger;
@@ -31,6 +33,10 @@ export type Storage = {
   chain(databaseId: SuiAddress): ChainRecords;
   /** Where the nodes of that contract listen. */
   nodeRegistrations(databaseId: SuiAddress): NodeRegistrations;
+  /** The deposits that came to the gateway's address on one chain. */
+  deposits(chain: { chainId: string; address: SuiAddress }): DepositBook;
+  /** Whose wallet is whose on one chain. */
+  wallets(chainId: string): WalletLinks;
   audit(): Promise<AuditReport>;
   /** Throws where Redis does not answer. */
   ping(): Promise<void>;
@@ -50,10 +56,11 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
   const nowMs = () => Date.now();
   const randomId = () => randomBytes(idBytes).toString('hex');
 
+  const accounts = createAccounts({ redis, nowMs, randomId });
   const storage = {
     ledger: createLedger(redis),
     unitPool: createUnitPool(redis),
-    accounts: createAccounts({ redis, nowMs, randomId }),
+    accounts,
     apiKeys: createApiKeys({ redis, nowMs, randomId, randomBytes }),
     prices: createPrices(redis),
     catalogue: createCatalogueStore({ redis, log }),
@@ -62,6 +69,9 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     causeNotices: createCauseNotices(redis),
     chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),
     nodeRegistrations: (databaseId: SuiAddress) => createNodeRegistrations({ redis, databaseId }),
+    deposits: (chain: { chainId: string; address: SuiAddress }) =>
+      createDepositBook({ redis, accounts, log, ...chain }),
+    wallets: (chainId: string) => createWalletLinks({ redis, chainId, nowMs }),
     audit: () => audit(redis),
     ping: async () => void (await redis.send('ping', ['EXISTS', 'ping'])),
     close: () => redis.close(),
