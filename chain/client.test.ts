@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeSmallId, stackSmallId, taskSmallId } from '../domain/chain-ids.ts';
 import { createEventTypes } from './bcs/event-types.ts';
-import type { EventFrame, EventQuery, FullNode } from './full-node.ts';
+import type { EventQuery, FullNode, LedgerEvent, ListingFrame } from './full-node.ts';
 import { openChain } from './startup.ts';
 import { connectTo, testIds } from './testing/client.ts';
 import { startFullNode, type TestFullNode } from './testing/full-node.ts';
@@ -79,7 +79,8 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 const query = { types, after: undefined, startCheckpoint: 0n, endCheckpoint: 5n };
 const list = (changes: Partial<EventQuery> = {}) =>
   collect(fullNode.listEvents({ ...query, ...changes }, ending.signal));
-const eventsOf = (frames: readonly EventFrame[]) => frames.flatMap(({ event }) => event ?? []);
+const eventsOf = (frames: readonly ListingFrame<LedgerEvent>[]) =>
+  frames.flatMap(({ item }) => item ?? []);
 const ownEvents = () => ledger.events.filter(({ type }) => types.includes(type));
 
 /** The given number of calls fail, then none. */
@@ -125,7 +126,7 @@ describe('a listing', () => {
   it('gives the contract’s events in order, and says what is covered', async () => {
     const frames = await list();
     expect(eventsOf(frames)).toEqual(ownEvents());
-    expect(frames.at(-1)).toMatchObject({ end: 'checkpoint-bound', covered: 4n, event: undefined });
+    expect(frames.at(-1)).toMatchObject({ end: 'checkpoint-bound', covered: 4n, item: undefined });
   });
 
   it('goes on from any cursor', async () => {
@@ -141,7 +142,7 @@ describe('a listing', () => {
     served.faults.scanCheckpointsMax = 2n;
     expect((await list()).at(-1)).toMatchObject({ end: 'scan-limit', covered: 1n });
     served.faults.itemsMax = 2;
-    expect((await list()).at(-1)).toMatchObject({ end: 'item-limit', event: {} });
+    expect((await list()).at(-1)).toMatchObject({ end: 'item-limit', item: {} });
   });
 
   it('is not taken from a node that has less history than it takes', async () => {
@@ -153,7 +154,7 @@ describe('a listing', () => {
   it('that breaks throws after what has been received', async () => {
     let frames = 0;
     served.faults.fails = () => ++frames === 4;
-    const received: EventFrame[] = [];
+    const received: ListingFrame<LedgerEvent>[] = [];
     const reading = async () => {
       for await (const frame of fullNode.listEvents(query, ending.signal)) received.push(frame);
     };

@@ -7,6 +7,7 @@ import { type Connection, type ConnectionOptions, connectFullNode } from './grpc
 import { createEventReader } from './grpc/events.ts';
 import { expectAddress, expectSet } from './grpc/expect.ts';
 import { createStateReader } from './grpc/state.ts';
+import { createTransactionReader } from './grpc/transaction-reader.ts';
 import { createTransactionNode } from './grpc/transactions.ts';
 import type { TransactionNode } from './transaction-node.ts';
 
@@ -29,6 +30,7 @@ export function createFullNode(
   return {
     provider: options.host,
     ...createEventReader(connection),
+    ...createTransactionReader(connection),
     ...createStateReader({ connection, ...ids }),
     ...createBadgeReader({ connection, ...ids }),
     ...createTransactionNode(connection),

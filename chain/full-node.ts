@@ -28,6 +28,24 @@ export type LedgerEvent = {
   readonly position: LedgerPosition;
 };
 
+/** A transaction as far as it moved money; its position stands for it among all that is listed. */
+export type LedgerTransaction = {
+  readonly digest: string;
+  /** An aborted transaction has moved nothing but gas. */
+  readonly isSuccess: boolean;
+  /** What each address has more or less of each coin afterwards. */
+  readonly balanceChanges: readonly BalanceChange[];
+  readonly position: LedgerPosition;
+  readonly timeMs: number;
+};
+
+export type BalanceChange = {
+  readonly address: SuiAddress;
+  /** In normal form, where it has one. */
+  readonly coinType: string;
+  readonly amount: bigint;
+};
+
 type LedgerView = {
   /** The last executed checkpoint. */
   readonly height: bigint;
@@ -35,15 +53,23 @@ type LedgerView = {
   readonly lowestCheckpoint: bigint;
 };
 
-export type EventQuery = {
-  /** Full types; any of them matches. */
-  readonly types: readonly string[];
+type ListingQuery = {
   /** Only what comes after this cursor, which the same provider gave. */
   readonly after: Uint8Array | undefined;
   /** Inclusive. */
   readonly startCheckpoint: bigint;
   /** Exclusive. */
   readonly endCheckpoint: bigint;
+};
+
+export type EventQuery = ListingQuery & {
+  /** Full types; any of them matches. */
+  readonly types: readonly string[];
+};
+
+export type TransactionQuery = ListingQuery & {
+  /** Only transactions that changed something of this address. */
+  readonly address: SuiAddress;
 };
 
 /** Why a listing stopped. */
@@ -54,12 +80,12 @@ export type EndReason =
   | 'cursor-bound'
   | 'ledger-tip';
 
-/** One step of a listing, with or without an event. */
-export type EventFrame = {
-  readonly event: LedgerEvent | undefined;
+/** One step of a listing, with or without an item. */
+export type ListingFrame<Item> = {
+  readonly item: Item | undefined;
   /** From here a listing can go on, also where this one breaks. */
   readonly cursor: Uint8Array;
-  /** Every matching event up to and including this checkpoint has been given; unset before the first boundary. */
+  /** Every matching item up to and including this checkpoint has been given; unset before the first boundary. */
   readonly covered: bigint | undefined;
   /** Set on the last frame of a complete listing only. */
   readonly end: EndReason | undefined;
@@ -79,6 +105,12 @@ type Pages<Id, Value> = AsyncIterable<readonly Row<Id, Value>[]>;
 
 export type PackageVersion = { readonly packageId: SuiAddress; readonly version: bigint };
 
+type SignedText = {
+  readonly address: SuiAddress;
+  readonly text: string;
+  readonly signature: Uint8Array;
+};
+
 export type FullNode = {
   /** Who answers: cursors are valid with this provider only. */
   readonly provider: string;
@@ -86,11 +118,27 @@ export type FullNode = {
   view(signal: AbortSignal): Promise<LedgerView>;
   /** Whether the node lists events at this height; some do not implement it. */
   canListEvents(height: bigint, signal: AbortSignal): Promise<boolean>;
-  listEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<EventFrame>;
+  listEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<ListingFrame<LedgerEvent>>;
   /** All events of a checkpoint, in order. */
   checkpointEvents(height: bigint, signal: AbortSignal): Promise<readonly LedgerEvent[]>;
   /** Heights as checkpoints are executed; may skip some, and ends only by an error or the signal. */
   followHeights(signal: AbortSignal): AsyncIterable<bigint>;
+  listTransactions(
+    query: TransactionQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<ListingFrame<LedgerTransaction>>;
+  /** All transactions of a checkpoint, in order. */
+  checkpointTransactions(
+    height: bigint,
+    signal: AbortSignal,
+  ): Promise<readonly LedgerTransaction[]>;
+  /** Nothing where the node does not know it; `not-final` before it stands in a checkpoint. */
+  listedTransaction(
+    digest: string,
+    signal: AbortSignal,
+  ): Promise<LedgerTransaction | 'not-final' | undefined>;
+  /** Whether the node finds that the address has signed the text as a personal message; of any scheme. */
+  vouchesFor(signed: SignedText, signal: AbortSignal): Promise<boolean>;
   packageVersions(packageId: SuiAddress, signal: AbortSignal): Promise<readonly PackageVersion[]>;
   database(signal: AbortSignal): Promise<DatabaseObject>;
   /** Pages are read one after the other and are not one snapshot. */

@@ -3,7 +3,7 @@
  * the port.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ChannelCredentials } from '@grpc/grpc-js';
+import { ChannelCredentials, InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { RpcError, SuiGrpcClient } from '@mysten/sui/grpc';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
 import { FullNodeError, type FullNodeErrorKind } from '../full-node.ts';
@@ -57,7 +57,11 @@ export function connectFullNode(options: ConnectionOptions): Connection {
     channelCredentials: options.tls
       ? ChannelCredentials.createSsl()
       : ChannelCredentials.createInsecure(),
-    clientOptions: { ...keepalive, 'grpc.max_receive_message_length': messageBytesMax },
+    clientOptions: {
+      ...keepalive,
+      'grpc.max_receive_message_length': messageBytesMax,
+      interceptors: [withoutLateHeaders],
+    },
   });
   // The name only selects defaults of the SDK that are not used here.
   const client = new SuiGrpcClient({ network: 'custom', transport });
@@ -79,6 +83,24 @@ export function connectFullNode(options: ConnectionOptions): Connection {
     close: () => transport.close(),
   };
 }
+
+/** Headers that come after a call was ended here would make the transport throw where nobody can catch it. */
+const withoutLateHeaders: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(metadata, _listener, next) {
+      let isOver = false;
+      next(metadata, {
+        onReceiveMetadata(received, forward) {
+          if (!isOver) forward(received);
+        },
+        onReceiveMessage: (message, forward) => forward(message),
+        onReceiveStatus(status, forward) {
+          isOver = true;
+          forward(status);
+        },
+      });
+    },
+  });
 
 /** One controller per call: the transport adds a listener per call to the signal it is given, and never removes it. */
 async function withAbort<Result>(

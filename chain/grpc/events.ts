@@ -1,19 +1,17 @@
 /** Events, checkpoints and heights of one full node, from its gRPC messages (Sui, section 5). */
-import { GrpcTypes } from '@mysten/sui/grpc';
+import type { GrpcTypes } from '@mysten/sui/grpc';
 import type {
-  EndReason,
-  EventFrame,
   EventQuery,
   FullNode,
   LedgerEvent,
   LedgerPosition,
+  ListingFrame,
 } from '../full-node.ts';
 import { FullNodeError } from '../full-node.ts';
 import type { Connection } from './connection.ts';
 import { expectSet } from './expect.ts';
+import { assertReaches, owned, rangeOf, toFrame } from './listing.ts';
 
-const pageItemsMax = 100;
-const lowestHeader = 'x-sui-lowest-available-checkpoint';
 const eventMask = [
   'event_type',
   'contents',
@@ -24,14 +22,6 @@ const eventMask = [
 ];
 const checkpointMask = ['sequence_number', 'transactions.digest', 'transactions.events'];
 
-const endReasons: ReadonlyMap<GrpcTypes.QueryEndReason, EndReason> = new Map([
-  [GrpcTypes.QueryEndReason.ITEM_LIMIT, 'item-limit'],
-  [GrpcTypes.QueryEndReason.SCAN_LIMIT, 'scan-limit'],
-  [GrpcTypes.QueryEndReason.CHECKPOINT_BOUND, 'checkpoint-bound'],
-  [GrpcTypes.QueryEndReason.CURSOR_BOUND, 'cursor-bound'],
-  [GrpcTypes.QueryEndReason.LEDGER_TIP, 'ledger-tip'],
-]);
-
 type EventReader = Pick<
   FullNode,
   'canListEvents' | 'listEvents' | 'checkpointEvents' | 'followHeights'
@@ -41,14 +31,17 @@ type EventReader = Pick<
 export function createEventReader(connection: Connection): EventReader {
   const { client } = connection;
 
-  async function* listEvents(query: EventQuery, signal: AbortSignal): AsyncGenerator<EventFrame> {
+  async function* listEvents(
+    query: EventQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<ListingFrame<LedgerEvent>> {
     const request = toRequest(query);
     const frames = connection.stream(
       signal,
       (options) => client.ledgerService.listEvents(request, options),
-      (headers) => assertReaches(query.startCheckpoint, headers[lowestHeader]),
+      (headers) => assertReaches(query.startCheckpoint, headers),
     );
-    for await (const frame of frames) yield toFrame(frame);
+    for await (const frame of frames) yield toFrame(frame, frame.event && toEvent(frame.event));
   }
 
   return {
@@ -97,15 +90,6 @@ export function createEventReader(connection: Connection): EventReader {
   };
 }
 
-/** Behind one address there may be several nodes: the one that lists has to have the history that another promised. */
-function assertReaches(start: bigint, header: string | string[] | undefined): void {
-  if (typeof header !== 'string' || !/^\d{1,20}$/.test(header)) return;
-  const lowest = BigInt(header);
-  if (lowest > 0n && start <= lowest) {
-    throw new FullNodeError('not-found', `${start} is asked for, ${lowest} is the lowest there`);
-  }
-}
-
 function toRequest(query: EventQuery): GrpcTypes.ListEventsRequest {
   const terms = query.types.map((eventType) => ({
     literals: [
@@ -113,24 +97,9 @@ function toRequest(query: EventQuery): GrpcTypes.ListEventsRequest {
     ],
   }));
   return {
-    startCheckpoint: query.startCheckpoint,
-    endCheckpoint: query.endCheckpoint,
-    options: {
-      limit: pageItemsMax,
-      ordering: GrpcTypes.Ordering.ASCENDING,
-      ...(query.after === undefined ? {} : { after: query.after }),
-    },
+    ...rangeOf(query),
     readMask: { paths: eventMask },
     ...(terms.length === 0 ? {} : { filter: { terms } }),
-  };
-}
-
-function toFrame({ event, watermark, end }: GrpcTypes.ListEventsResponse): EventFrame {
-  return {
-    event: event && toEvent(event),
-    cursor: owned(expectSet(watermark?.cursor, 'watermark.cursor')),
-    covered: watermark?.checkpoint,
-    end: end && expectSet(endReasons.get(end.reason ?? 0), 'a known end.reason'),
   };
 }
 
@@ -164,6 +133,3 @@ const contentOf = (event: GrpcTypes.Event) => ({
   type: expectSet(event.eventType, 'event.event_type'),
   contents: owned(expectSet(event.contents?.value, 'event.contents')),
 });
-
-/** Bytes of their own: the transport's are a view of the whole message. */
-const owned = (bytes: Uint8Array) => new Uint8Array(bytes);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EventFrame, FullNodeError, type LedgerEvent } from '../full-node.ts';
+import { FullNodeError, type LedgerEvent, type ListingFrame } from '../full-node.ts';
 import { readCheckpoints, readListing } from './pass.ts';
 
 const range = { start: 10n, end: 20n };
@@ -10,9 +10,11 @@ function eventAt(checkpoint: bigint, transaction = 0n, event = 0): LedgerEvent {
   return { type: 't', contents: new Uint8Array(), transactionDigest, position };
 }
 
-function frame(parts: Partial<EventFrame>): EventFrame {
+type Frame = ListingFrame<LedgerEvent>;
+
+function frame(parts: Partial<Frame>): Frame {
   return {
-    event: undefined,
+    item: undefined,
     cursor: new Uint8Array(1),
     covered: undefined,
     end: undefined,
@@ -20,23 +22,23 @@ function frame(parts: Partial<EventFrame>): EventFrame {
   };
 }
 
-async function* stream(frames: readonly EventFrame[], failure?: FullNodeError) {
+async function* stream(frames: readonly Frame[], failure?: FullNodeError) {
   yield* frames;
   if (failure) throw failure;
 }
 
-const listed = (...frames: EventFrame[]) => readListing(stream(frames), range);
+const listed = (...frames: Frame[]) => readListing(stream(frames), range);
 
 describe('a listing', () => {
   it('gives its events, its last cursor, what is covered and its end', async () => {
     const pass = await listed(
-      frame({ event: eventAt(11n), cursor: Uint8Array.of(1) }),
+      frame({ item: eventAt(11n), cursor: Uint8Array.of(1) }),
       frame({ covered: 15n, cursor: Uint8Array.of(2) }),
-      frame({ event: eventAt(16n), cursor: Uint8Array.of(3) }),
+      frame({ item: eventAt(16n), cursor: Uint8Array.of(3) }),
       frame({ covered: 19n, cursor: Uint8Array.of(4), end: 'checkpoint-bound' }),
     );
     expect(pass).toEqual({
-      events: [eventAt(11n), eventAt(16n)],
+      items: [eventAt(11n), eventAt(16n)],
       cursor: Uint8Array.of(4),
       covered: 19n,
       end: 'checkpoint-bound',
@@ -46,9 +48,9 @@ describe('a listing', () => {
 
   it('that breaks is a valid prefix', async () => {
     const failure = new FullNodeError('unavailable', 'gone');
-    const frames = [frame({ event: eventAt(11n), covered: 10n })];
+    const frames = [frame({ item: eventAt(11n), covered: 10n })];
     const pass = await readListing(stream(frames, failure), range);
-    expect(pass).toMatchObject({ events: [eventAt(11n)], covered: 10n, end: undefined, failure });
+    expect(pass).toMatchObject({ items: [eventAt(11n)], covered: 10n, end: undefined, failure });
   });
 
   it('that stops without an end has failed', async () => {
@@ -57,15 +59,15 @@ describe('a listing', () => {
   });
 
   it.each([
-    ['events out of order', [frame({ event: eventAt(12n) }), frame({ event: eventAt(11n) })]],
+    ['events out of order', [frame({ item: eventAt(12n) }), frame({ item: eventAt(11n) })]],
     [
       'transactions out of order',
-      [frame({ event: eventAt(12n, 3n) }), frame({ event: eventAt(12n, 1n) })],
+      [frame({ item: eventAt(12n, 3n) }), frame({ item: eventAt(12n, 1n) })],
     ],
-    ['an event twice', [frame({ event: eventAt(12n) }), frame({ event: eventAt(12n) })]],
-    ['an event before the start', [frame({ event: eventAt(9n) })]],
-    ['an event behind the end', [frame({ event: eventAt(20n) })]],
-    ['an event of a covered checkpoint', [frame({ covered: 12n }), frame({ event: eventAt(12n) })]],
+    ['an event twice', [frame({ item: eventAt(12n) }), frame({ item: eventAt(12n) })]],
+    ['an event before the start', [frame({ item: eventAt(9n) })]],
+    ['an event behind the end', [frame({ item: eventAt(20n) })]],
+    ['an event of a covered checkpoint', [frame({ covered: 12n }), frame({ item: eventAt(12n) })]],
     ['coverage that falls', [frame({ covered: 12n }), frame({ covered: 11n })]],
     ['coverage beyond the end', [frame({ covered: 20n })]],
     ['a frame after its end', [frame({ end: 'scan-limit' }), frame({ end: 'checkpoint-bound' })]],
@@ -89,7 +91,7 @@ describe('reading checkpoints', () => {
       return [eventAt(height)];
     };
     const pass = await readCheckpoints(read, range);
-    expect(pass.events.map(({ position }) => position.checkpoint)).toEqual(
+    expect(pass.items.map(({ position }) => position.checkpoint)).toEqual(
       Array.from({ length: 10 }, (_, index) => 10n + BigInt(index)),
     );
     expect(pass).toMatchObject({ covered: 19n, end: 'checkpoint-bound', cursor: undefined });
@@ -102,7 +104,7 @@ describe('reading checkpoints', () => {
     };
     const pass = await readCheckpoints(read, range);
     expect(pass).toMatchObject({ covered: 12n, end: undefined, failure: { kind: 'not-found' } });
-    expect(pass.events).toHaveLength(3);
+    expect(pass.items).toHaveLength(3);
   });
 
   it('reads so many at most', async () => {

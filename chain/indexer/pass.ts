@@ -4,18 +4,20 @@
  */
 import {
   type EndReason,
-  type EventFrame,
   FullNodeError,
-  type LedgerEvent,
   type LedgerPosition,
+  type ListingFrame,
 } from '../full-node.ts';
 import { isBefore } from './position.ts';
 
 /** From `start`, inclusive, to `end`, exclusive. */
 export type Range = { readonly start: bigint; readonly end: bigint };
 
-export type Pass = {
-  readonly events: readonly LedgerEvent[];
+/** What has its place in the ledger. */
+type Placed = { readonly position: LedgerPosition };
+
+export type Pass<Item> = {
+  readonly items: readonly Item[];
   /** Unset where nothing came, and where checkpoints were read. */
   readonly cursor: Uint8Array | undefined;
   readonly covered: bigint | undefined;
@@ -28,16 +30,19 @@ const checkpointsPerPassMax = 64n;
 const checkpointsAtOnce = 8;
 
 /** Reads a listing to its end, or as far as it goes. */
-export async function readListing(frames: AsyncIterable<EventFrame>, range: Range): Promise<Pass> {
-  const events: LedgerEvent[] = [];
+export async function readListing<Item extends Placed>(
+  frames: AsyncIterable<ListingFrame<Item>>,
+  range: Range,
+): Promise<Pass<Item>> {
+  const items: Item[] = [];
   const check = createCheck(range);
-  let last: EventFrame | undefined;
+  let last: ListingFrame<Item> | undefined;
   let covered: bigint | undefined;
   let failure: FullNodeError | undefined;
   try {
     for await (const frame of frames) {
       check(frame);
-      if (frame.event) events.push(frame.event);
+      if (frame.item) items.push(frame.item);
       covered = frame.covered ?? covered;
       last = frame;
     }
@@ -47,22 +52,22 @@ export async function readListing(frames: AsyncIterable<EventFrame>, range: Rang
   } catch (cause) {
     failure = asFailure(cause);
   }
-  return { events, cursor: last?.cursor, covered, end: last?.end, failure };
+  return { items, cursor: last?.cursor, covered, end: last?.end, failure };
 }
 
-/** Throws where a frame contradicts the range, the order of events, or an earlier frame. */
-function createCheck({ start, end }: Range): (frame: EventFrame) => void {
+/** Throws where a frame contradicts the range, the order of the ledger, or an earlier frame. */
+function createCheck({ start, end }: Range): (frame: ListingFrame<Placed>) => void {
   let position: LedgerPosition | undefined;
   let covered = start - 1n;
   let isOver = false;
   return (frame) => {
-    const at = frame.event?.position;
+    const at = frame.item?.position;
     const next = frame.covered ?? covered;
     const contradictions = [
       [isOver, 'a frame after the end'],
-      [at && at.checkpoint <= covered, 'an event of a checkpoint that was covered'],
-      [at && at.checkpoint >= end, 'an event of a checkpoint that was not asked for'],
-      [at && position && !isBefore(position, at), 'events out of order'],
+      [at && at.checkpoint <= covered, 'an item of a checkpoint that was covered'],
+      [at && at.checkpoint >= end, 'an item of a checkpoint that was not asked for'],
+      [at && position && !isBefore(position, at), 'items out of order'],
       [next < covered, 'coverage that falls'],
       [next >= end, 'coverage of what was not asked for'],
     ] as const;
@@ -75,12 +80,12 @@ function createCheck({ start, end }: Range): (frame: EventFrame) => void {
 }
 
 /** Reads whole checkpoints, several at once, and takes them in order. */
-export async function readCheckpoints(
-  read: (height: bigint) => Promise<readonly LedgerEvent[]>,
+export async function readCheckpoints<Item>(
+  read: (height: bigint) => Promise<readonly Item[]>,
   { start, end }: Range,
-): Promise<Pass> {
+): Promise<Pass<Item>> {
   const stop = end < start + checkpointsPerPassMax ? end : start + checkpointsPerPassMax;
-  const events: LedgerEvent[] = [];
+  const items: Item[] = [];
   let covered: bigint | undefined;
   let failure: FullNodeError | undefined;
   for (let from = start; from < stop && !failure; from += BigInt(checkpointsAtOnce)) {
@@ -92,13 +97,13 @@ export async function readCheckpoints(
         failure = asFailure(answer.reason);
         break;
       }
-      events.push(...answer.value);
+      items.push(...answer.value);
       covered = asked[index];
     }
   }
   const isComplete = failure === undefined;
   const reason = stop === end ? 'checkpoint-bound' : 'scan-limit';
-  return { events, cursor: undefined, covered, end: isComplete ? reason : undefined, failure };
+  return { items, cursor: undefined, covered, end: isComplete ? reason : undefined, failure };
 }
 
 function asFailure(cause: unknown): FullNodeError {

@@ -36,7 +36,7 @@ const register = (nodeId: bigint): ChainEvent => ({
 
 function take(events: readonly LedgerEvent[], from = progress, state: ChainState = emptyState()) {
   const pass = {
-    events,
+    items: events,
     cursor: Uint8Array.of(1),
     covered: events.at(-1)?.position.checkpoint,
     end: 'checkpoint-bound' as const,

@@ -23,7 +23,7 @@ export type NextStep =
   | { readonly kind: 'pruned'; readonly start: bigint; readonly lowest: bigint };
 
 /** What comes after what has been covered. */
-export function nextStep({ covered }: Progress, view: LedgerView): NextStep {
+export function nextStep({ covered }: Pick<Progress, 'covered'>, view: LedgerView): NextStep {
   const start = covered + 1n;
   if (isPruned(start, view)) return { kind: 'pruned', start, lowest: view.lowestCheckpoint };
   if (start > view.height) return { kind: 'idle' };
@@ -41,7 +41,7 @@ export type Plan = { readonly progress: Progress; readonly changes: readonly Sta
 export function takePass(options: {
   state: ChainState;
   progress: Progress;
-  pass: Pass;
+  pass: Pass<LedgerEvent>;
   provider: string;
   types: EventTypes;
   owner: SuiAddress;
@@ -50,7 +50,7 @@ export function takePass(options: {
   const changes: StateChange[] = [];
   const next = { ...progress.next };
   let { position } = progress;
-  for (const ledgerEvent of pass.events) {
+  for (const ledgerEvent of pass.items) {
     // With another provider, or after checkpoints, a stretch is read again from its first checkpoint.
     if (position && !isBefore(position, ledgerEvent.position)) continue;
     const reading = types.read(ledgerEvent.type, ledgerEvent.contents);

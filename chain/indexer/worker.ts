@@ -2,7 +2,12 @@
 import type { SuiAddress } from '../../domain/chain-ids.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { EventTypes } from '../bcs/event-types.ts';
-import { type FullNode, FullNodeError, type PackageVersion } from '../full-node.ts';
+import {
+  type FullNode,
+  FullNodeError,
+  type LedgerEvent,
+  type PackageVersion,
+} from '../full-node.ts';
 import type { Lease } from '../lease.ts';
 import { judgeDatabase, unknownVersions } from '../startup.ts';
 import { readChain } from './bootstrap.ts';
@@ -90,7 +95,7 @@ export class Worker {
       return this.#standBefore({ kind: 'pruned', start: range.start, lowest });
     }
     const plan = takePass({ ...chain, pass, provider: fullNode.provider, types, owner });
-    const hasMoved = plan.progress.covered > chain.progress.covered || pass.events.length > 0;
+    const hasMoved = plan.progress.covered > chain.progress.covered || pass.items.length > 0;
     const fenced = await this.#commit({ ...plan, isReset: false });
     if (fenced) return fenced;
     if (failure) return this.#fail(failure);
@@ -100,7 +105,7 @@ export class Worker {
       : 'wait';
   }
 
-  async #read(progress: Progress, range: Range): Promise<Pass> {
+  async #read(progress: Progress, range: Range): Promise<Pass<LedgerEvent>> {
     const { fullNode, types } = this.#options;
     await this.#recheckMode(range.start);
     if (this.#mode === 'checkpoints') {
@@ -227,7 +232,7 @@ export class Worker {
 }
 
 /** What came before a failure is taken, unless the node contradicted itself. */
-function isWorthTaking({ failure, covered, cursor }: Pass): boolean {
+export function isWorthTaking({ failure, covered, cursor }: Pass<unknown>): boolean {
   return failure?.kind !== 'protocol' && (covered !== undefined || cursor !== undefined);
 }
 

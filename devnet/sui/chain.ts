@@ -63,7 +63,8 @@ export function createChain(options: ChainOptions = {}): Chain {
   } = options;
   const usdcType = normalizeStructTag(options.usdcType ?? usdcTypeDefault);
   const ledger = createLedger({ nowMs, referenceGasPrice, checkpointsMax });
-  let counter = 0n;
+  // No transaction of one chain has the digest of another chain's, as on real ones.
+  let counter = BigInt(nowMs()) * 1_000_000n;
 
   function executionWorld(): ExecutionWorld {
     return {
