@@ -6,6 +6,8 @@ export type Failure =
   | { readonly kind: 'key-invalid' }
   | { readonly kind: 'key-revoked' }
   | { readonly kind: 'key-expired' }
+  | { readonly kind: 'wallet-unproved' }
+  | { readonly kind: 'wallet-taken' }
   | { readonly kind: 'scope-denied'; readonly scope: string }
   | { readonly kind: 'model-denied'; readonly model: string }
   | { readonly kind: 'request-invalid'; readonly param: string | null; readonly message: string }
@@ -62,6 +64,7 @@ export const answers = {
   'key-invalid': { status: 401, code: 'invalid_api_key', ...invalid },
   'key-revoked': { status: 401, code: 'invalid_api_key', ...invalid },
   'key-expired': { status: 401, code: 'invalid_api_key', ...invalid },
+  'wallet-unproved': { status: 401, code: 'wallet_not_proved', ...invalid },
   'balance-exhausted': { status: 402, ...quota, retryable: false },
   'budget-exhausted': { status: 402, ...quota, retryable: false },
   'scope-denied': { status: 403, code: 'insufficient_permissions', ...invalid },
@@ -71,6 +74,7 @@ export const answers = {
   'model-unknown': { status: 404, code: 'model_not_found', ...invalid },
   'model-unpriced': { status: 404, code: 'model_not_found', ...invalid },
   'method-not-allowed': { status: 405, code: null, ...invalid },
+  'wallet-taken': { status: 409, code: 'wallet_taken', ...invalid },
   'body-too-large': { status: 413, code: 'request_too_large', ...invalid },
   'content-type-unsupported': { status: 415, code: null, ...invalid },
   'balance-held': {
@@ -189,6 +193,9 @@ const texts: Texts = {
   'key-invalid': () => 'The API key is not valid.',
   'key-revoked': () => 'The API key has been revoked.',
   'key-expired': () => 'The API key has expired.',
+  'wallet-unproved': () =>
+    'This is not an open challenge of the account, signed by its wallet. Ask for a new one.',
+  'wallet-taken': () => 'The wallet is linked to another account.',
   'scope-denied': ({ scope }) => `The API key may not use "${scope}".`,
   'model-denied': ({ model }) => `The API key may not use the model "${model}".`,
   'request-invalid': ({ message }) => message,

@@ -24,6 +24,15 @@ describe('targetOf', () => {
     expect(targetOf('DELETE', path)).toEqual({ kind: 'method-not-allowed', allow: 'GET' });
   });
 
+  it.each(['/v1/wallets', '/v1/wallets/challenge', '/v1/deposits?limit=1'])(
+    'knows GET and POST %s as parts of the account',
+    (path) => {
+      expect(targetOf('GET', path)).toEqual({ kind: 'api', scope: 'account' });
+      expect(targetOf('POST', path)).toEqual({ kind: 'api', scope: 'account' });
+      expect(targetOf('PUT', path)).toEqual({ kind: 'method-not-allowed', allow: 'GET, POST' });
+    },
+  );
+
   it.each(['/', '', '/v1', '/v1/modelsx', '/v1/chat/completions/', '/V1/models', '//v1/models'])(
     'finds nothing at "%s"',
     (path) => {

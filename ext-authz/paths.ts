@@ -15,25 +15,28 @@ const endpointOfPath = new Map<string, Target>([
   ['/v1/images/generations', { kind: 'endpoint', endpoint: 'images', scope: 'images' }],
 ]);
 
-const apis = [
-  { root: '/v1/models', target: { kind: 'api', scope: 'models' } },
-  { root: '/v1/account', target: { kind: 'api', scope: 'account' } },
-] as const;
+const apis: readonly { root: string; target: Target; methods: readonly string[] }[] = [
+  { root: '/v1/models', target: { kind: 'api', scope: 'models' }, methods: ['GET'] },
+  { root: '/v1/account', target: { kind: 'api', scope: 'account' }, methods: ['GET'] },
+  { root: '/v1/wallets', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },
+  { root: '/v1/deposits', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },
+];
 
 /** What the request is for, or why it is for nothing. */
 export function targetOf(method: string, pathAndQuery: string): Target | Failure {
   const path = withoutQuery(pathAndQuery);
   const endpoint = endpointOfPath.get(path);
-  if (endpoint) return allow('POST', method, endpoint);
+  if (endpoint) return allow(['POST'], method, endpoint);
 
-  for (const { root, target } of apis) {
-    if (path === root || path.startsWith(`${root}/`)) return allow('GET', method, target);
+  for (const { root, target, methods } of apis) {
+    if (path === root || path.startsWith(`${root}/`)) return allow(methods, method, target);
   }
   return { kind: 'path-unknown' };
 }
 
-function allow(allowed: 'GET' | 'POST', method: string, target: Target): Target | Failure {
-  return method === allowed ? target : { kind: 'method-not-allowed', allow: allowed };
+function allow(allowed: readonly string[], method: string, target: Target): Target | Failure {
+  if (allowed.includes(method)) return target;
+  return { kind: 'method-not-allowed', allow: allowed.join(', ') };
 }
 
 function withoutQuery(path: string): string {

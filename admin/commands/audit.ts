@@ -6,7 +6,9 @@ import { answer, type CommandContext, CommandError, type Output } from '../comma
 export function addAuditCommand(program: Command, context: CommandContext): void {
   program
     .command('audit')
-    .description('check that deposits = available + reserved + settled, on live data')
+    .description(
+      'check deposits = available + reserved + settled, and on chain = credited + waiting',
+    )
     .option('--json', 'print JSON')
     .action(async (options: Output) => {
       const report = await (await context.storage()).audit();
@@ -14,16 +16,13 @@ export function addAuditCommand(program: Command, context: CommandContext): void
         ok: report.ok,
         accounts: report.accounts,
         difference_usd: formatUsd(report.differencePico),
+        deposits_on_chain_usd: formatUsd(report.deposits.onChain),
+        deposits_credited_usd: formatUsd(report.deposits.credited),
+        deposits_waiting_usd: formatUsd(report.deposits.waiting),
       };
       answer(context, options, {
         value: report.ok ? value : { ...value, problems: report.problems },
-        rows: [
-          {
-            ok: String(report.ok),
-            accounts: String(report.accounts),
-            difference_usd: value.difference_usd,
-          },
-        ],
+        rows: [{ ...value, ok: String(report.ok), accounts: String(report.accounts) }],
         ...(report.ok ? {} : { note: report.problems.join('\n') }),
       });
       if (!report.ok) throw new CommandError('The ledger does not add up.');

@@ -13,6 +13,7 @@ import type { Account } from '../../storage/accounts.ts';
 import type { UsagePage } from '../../storage/usage-list.ts';
 import type { NodeDesk } from '../nodes/desk.ts';
 import { invalidCursor, parseUsageQuery, toAccountObject, toUsageList } from './account-objects.ts';
+import { addDepositEndpoints, type DepositPorts } from './deposits.ts';
 import { isPriced, type PricedModel, toModelObject } from './model-object.ts';
 import { addNodeRoutes } from './node-routes.ts';
 import { toResponse } from './response.ts';
@@ -27,6 +28,8 @@ export type ApiPorts = {
     before: string | undefined;
     limit: number;
   }) => Promise<UsagePage | undefined>;
+  /** Nothing where no chain is configured: wallets and deposits are then unknown paths. */
+  readonly deposits?: DepositPorts;
   /** Throws where the storage does not answer. */
   readonly ping: () => Promise<void>;
   /** Takes in what nodes tell of themselves; nothing where no chain is followed. */
@@ -55,6 +58,7 @@ export function createApi(ports: ApiPorts): Hono {
     api.all(path, () => toResponse({ kind: 'method-not-allowed', allow: 'GET' }));
   }
   if (ports.nodes) addNodeRoutes(api, ports.nodes);
+  if (ports.deposits) addDepositEndpoints(api, ports.deposits);
   api.notFound(() => toResponse({ kind: 'path-unknown' }));
   api.onError((cause) => {
     // What throws here is the storage: everything else is decided by values.

@@ -137,23 +137,28 @@ function apiRoutes(): Route[] {
     RouteMatch.fromPartial({ pathSpecifier: { $case: 'path', value } });
 
   const paths = [
-    { match: under('/v1/models'), filters: authenticationOnly },
-    { match: exactly('/v1/account'), filters: authenticationOnly },
-    { match: exactly('/v1/account/usage'), filters: authenticationOnly },
-    { match: exactly('/health'), filters: withoutFilters },
-  ];
-  return paths.flatMap(({ match, filters }) => [
-    Route.fromPartial({
-      name: 'api',
-      match: { ...match, headers: [method('GET')] },
-      action: { $case: 'route', value: toApi },
-      typedPerFilterConfig: filters,
-      requestHeadersToRemove: ['authorization', 'cookie'],
-    }),
+    { match: under('/v1/models'), filters: authenticationOnly, methods: ['GET'] },
+    { match: exactly('/v1/account'), filters: authenticationOnly, methods: ['GET'] },
+    { match: exactly('/v1/account/usage'), filters: authenticationOnly, methods: ['GET'] },
+    { match: exactly('/v1/wallets'), filters: authenticationOnly, methods: ['GET', 'POST'] },
+    { match: exactly('/v1/wallets/challenge'), filters: authenticationOnly, methods: ['POST'] },
+    { match: exactly('/v1/deposits'), filters: authenticationOnly, methods: ['GET', 'POST'] },
+    { match: exactly('/health'), filters: withoutFilters, methods: ['GET'] },
+  ] as const;
+  return paths.flatMap(({ match, filters, methods }) => [
+    ...methods.map((allowed) =>
+      Route.fromPartial({
+        name: 'api',
+        match: { ...match, headers: [method(allowed)] },
+        action: { $case: 'route', value: toApi },
+        typedPerFilterConfig: filters,
+        requestHeadersToRemove: ['authorization', 'cookie'],
+      }),
+    ),
     Route.fromPartial({
       name: 'wrong-method',
       match,
-      ...refusal({ kind: 'method-not-allowed', allow: 'GET' }),
+      ...refusal({ kind: 'method-not-allowed', allow: methods.join(', ') }),
     }),
   ]);
 }
