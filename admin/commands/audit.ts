@@ -1,6 +1,7 @@
 /** `audit`: every balance recomputed from the ledger's entries. */
 import type { Command } from 'commander';
 import { formatUsd } from '../../domain/money.ts';
+import type { AuditReport } from '../../storage/audit.ts';
 import { answer, type CommandContext, CommandError, type Output } from '../command.ts';
 
 export function addAuditCommand(program: Command, context: CommandContext): void {
@@ -16,9 +17,7 @@ export function addAuditCommand(program: Command, context: CommandContext): void
         ok: report.ok,
         accounts: report.accounts,
         difference_usd: formatUsd(report.differencePico),
-        deposits_on_chain_usd: formatUsd(report.deposits.onChain),
-        deposits_credited_usd: formatUsd(report.deposits.credited),
-        deposits_waiting_usd: formatUsd(report.deposits.waiting),
+        ...depositFields(report.deposits),
       };
       answer(context, options, {
         value: report.ok ? value : { ...value, problems: report.problems },
@@ -27,4 +26,14 @@ export function addAuditCommand(program: Command, context: CommandContext): void
       });
       if (!report.ok) throw new CommandError('The ledger does not add up.');
     });
+}
+
+/** Nothing where no chain is followed, or nobody has paid there yet. */
+function depositFields({ onChain, credited, waiting }: AuditReport['deposits']) {
+  if (onChain === 0n && credited === 0n && waiting === 0n) return {};
+  return {
+    deposits_on_chain_usd: formatUsd(onChain),
+    deposits_credited_usd: formatUsd(credited),
+    deposits_waiting_usd: formatUsd(waiting),
+  };
 }
