@@ -53,7 +53,8 @@ type LedgerView = {
   readonly lowestCheckpoint: bigint;
 };
 
-type ListingQuery = {
+/** From where to where to list. */
+export type ListingBounds = {
   /** Only what comes after this cursor, which the same provider gave. */
   readonly after: Uint8Array | undefined;
   /** Inclusive. */
@@ -62,15 +63,18 @@ type ListingQuery = {
   readonly endCheckpoint: bigint;
 };
 
-export type EventQuery = ListingQuery & {
+export type EventQuery = ListingBounds & {
   /** Full types; any of them matches. */
   readonly types: readonly string[];
 };
 
-export type TransactionQuery = ListingQuery & {
+export type TransactionQuery = ListingBounds & {
   /** Only transactions that changed something of this address. */
   readonly address: SuiAddress;
 };
+
+/** Where a listing goes on, with the provider that gave the cursor. */
+export type LedgerCursor = { readonly provider: string; readonly bytes: Uint8Array };
 
 /** Why a listing stopped. */
 export type EndReason =

@@ -3,30 +3,29 @@
  * and has them credited. Any number of processes may do so at once: a deposit is recorded once whoever brings it, and
  * progress is written only over what it was made from.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../runtime/log.ts';
-import { type FullNode, FullNodeError, type LedgerTransaction } from '../full-node.ts';
-import { createDoorbell } from '../indexer/doorbell.ts';
-import { type Pass, type Range, readCheckpoints, readListing } from '../indexer/pass.ts';
+import { FullNodeError, type LedgerTransaction } from '../full-node.ts';
+import {
+  afterPass,
+  isWorthTaking,
+  type Pass,
+  type Range,
+  readCheckpoints,
+  readListing,
+  resumeAt,
+} from '../indexer/pass.ts';
 import { isPruned, nextStep } from '../indexer/plan.ts';
 import type { FollowStatus } from '../indexer/state.ts';
-import { isWorthTaking } from '../indexer/worker.ts';
+import { type After, keepStepping, type Stepping } from '../indexer/stepping.ts';
 import type { DepositProgress, DepositStore, StoredProgress } from './store.ts';
 import { depositIn, type Treasury } from './transfers.ts';
 
-export type DepositFollowerOptions = {
-  readonly fullNode: FullNode;
+export type DepositFollowerOptions = Stepping & {
   readonly store: DepositStore;
   readonly treasury: Treasury;
-  /** Between two looks while no checkpoint is told of. */
-  readonly pollMs: number;
-  /** After the `attempt`th failure in a row, counted from 1. */
-  readonly backoffMs: (attempt: number) => number;
   readonly nowMs: () => number;
   readonly log: Logger;
 };
-
-type After = 'again' | 'wait' | 'failed';
 
 const modeRecheckMs = 60_000;
 
@@ -35,16 +34,8 @@ export async function followDeposits(
   options: DepositFollowerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { fullNode, pollMs, backoffMs } = options;
-  const doorbell = createDoorbell({ fullNode, retryMs: pollMs, signal });
   const worker = new DepositWorker(options, signal);
-  let failures = 0;
-  while (!signal.aborted) {
-    const after = await worker.step();
-    failures = after === 'failed' ? failures + 1 : 0;
-    if (after === 'wait') await doorbell.wait(pollMs);
-    if (after === 'failed') await sleep(backoffMs(failures), undefined, { signal }).catch(() => {});
-  }
+  await keepStepping(options, { step: () => worker.step(), signal });
 }
 
 class DepositWorker {
@@ -126,10 +117,8 @@ class DepositWorker {
       const read = (height: bigint) => fullNode.checkpointTransactions(height, this.#signal);
       return readCheckpoints(read, range);
     }
-    const { cursor } = progress;
-    const after = cursor?.provider === fullNode.provider ? cursor.bytes : undefined;
-    const bounds = { startCheckpoint: range.start, endCheckpoint: range.end };
-    const query = { address: treasury.address, after, ...bounds };
+    const bounds = resumeAt(range, progress.cursor, fullNode.provider);
+    const query = { address: treasury.address, ...bounds };
     return readListing(fullNode.listTransactions(query, this.#signal), range);
   }
 
@@ -195,10 +184,4 @@ function changeBy(
       .map((transaction) => depositIn(transaction, treasury))
       .filter((deposit) => deposit !== undefined),
   };
-}
-
-/** Where a listing ends at a bound or at the index's own tip, there is nothing more to read yet. */
-function afterPass({ covered, items, end }: Pass<unknown>, before: DepositProgress): After {
-  const hasMoved = (covered ?? before.covered) > before.covered || items.length > 0;
-  return hasMoved && end !== 'ledger-tip' && end !== 'checkpoint-bound' ? 'again' : 'wait';
 }

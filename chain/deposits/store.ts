@@ -1,12 +1,13 @@
 /** The port to the book of deposits: what the follower and the look-up by digest write into it. */
 import type { Deposit } from '../../domain/deposit.ts';
+import type { LedgerCursor } from '../full-node.ts';
 import type { FollowStatus } from '../indexer/state.ts';
 
 export type DepositProgress = {
   /** Every deposit up to and including this checkpoint has been recorded. */
   readonly covered: bigint;
   /** Where to go on with the provider that gave it. */
-  readonly cursor: { readonly provider: string; readonly bytes: Uint8Array } | undefined;
+  readonly cursor: LedgerCursor | undefined;
   readonly status: FollowStatus;
 };
 

@@ -1,6 +1,11 @@
 /** What all listings share on the wire: ranges, watermarks and ends (Sui, section 5). */
 import { GrpcTypes } from '@mysten/sui/grpc';
-import { type EndReason, FullNodeError, type ListingFrame } from '../full-node.ts';
+import {
+  type EndReason,
+  FullNodeError,
+  type ListingBounds,
+  type ListingFrame,
+} from '../full-node.ts';
 import { expectSet } from './expect.ts';
 
 const pageItemsMax = 100;
@@ -28,11 +33,7 @@ export function assertReaches(
 }
 
 /** The part of a request that says from where to where. */
-export const rangeOf = (query: {
-  readonly startCheckpoint: bigint;
-  readonly endCheckpoint: bigint;
-  readonly after: Uint8Array | undefined;
-}) => ({
+export const rangeOf = (query: ListingBounds) => ({
   startCheckpoint: query.startCheckpoint,
   endCheckpoint: query.endCheckpoint,
   options: {

@@ -5,7 +5,9 @@
 import {
   type EndReason,
   FullNodeError,
+  type LedgerCursor,
   type LedgerPosition,
+  type ListingBounds,
   type ListingFrame,
 } from '../full-node.ts';
 import { isBefore } from './position.ts';
@@ -104,6 +106,30 @@ export async function readCheckpoints<Item>(
   const isComplete = failure === undefined;
   const reason = stop === end ? 'checkpoint-bound' : 'scan-limit';
   return { items, cursor: undefined, covered, end: isComplete ? reason : undefined, failure };
+}
+
+/** Where a listing of the range begins: behind the cursor, where this provider gave it. */
+export function resumeAt(
+  { start, end }: Range,
+  cursor: LedgerCursor | undefined,
+  provider: string,
+): ListingBounds {
+  const after = cursor?.provider === provider ? cursor.bytes : undefined;
+  return { after, startCheckpoint: start, endCheckpoint: end };
+}
+
+/** What came before a failure is taken, unless the node contradicted itself. */
+export function isWorthTaking({ failure, covered, cursor }: Pass<unknown>): boolean {
+  return failure?.kind !== 'protocol' && (covered !== undefined || cursor !== undefined);
+}
+
+/** Where a listing ends at a bound or at the index's own tip, there is nothing more to read yet. */
+export function afterPass(
+  { covered, items, end }: Pass<unknown>,
+  before: { readonly covered: bigint },
+): 'again' | 'wait' {
+  const hasMoved = (covered ?? before.covered) > before.covered || items.length > 0;
+  return hasMoved && end !== 'ledger-tip' && end !== 'checkpoint-bound' ? 'again' : 'wait';
 }
 
 function asFailure(cause: unknown): FullNodeError {

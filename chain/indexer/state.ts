@@ -3,7 +3,7 @@
  * an event applied twice, or over a state that has it already, does no harm.
  */
 import type { NodeSmallId, StackSmallId, SuiAddress, TaskSmallId } from '../../domain/chain-ids.ts';
-import type { LedgerPosition } from '../full-node.ts';
+import type { LedgerCursor, LedgerPosition } from '../full-node.ts';
 
 type KnownNode = {
   readonly nodeId: NodeSmallId;
@@ -115,7 +115,7 @@ export type Progress = {
   /** The last event taken in; nothing at or before it is taken in again. */
   readonly position: LedgerPosition | undefined;
   /** Where to go on with the provider that gave it. */
-  readonly cursor: { readonly provider: string; readonly bytes: Uint8Array } | undefined;
+  readonly cursor: LedgerCursor | undefined;
   /** The ids that come next. */
   readonly next: Readonly<Record<CountedId, bigint>>;
   readonly status: FollowStatus;

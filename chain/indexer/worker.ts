@@ -11,7 +11,15 @@ import {
 import type { Lease } from '../lease.ts';
 import { judgeDatabase, unknownVersions } from '../startup.ts';
 import { readChain } from './bootstrap.ts';
-import { type Pass, type Range, readCheckpoints, readListing } from './pass.ts';
+import {
+  afterPass,
+  isWorthTaking,
+  type Pass,
+  type Range,
+  readCheckpoints,
+  readListing,
+  resumeAt,
+} from './pass.ts';
 import { isPruned, type NextStep, nextStep, takePass } from './plan.ts';
 import {
   applyChanges,
@@ -20,6 +28,7 @@ import {
   type Progress,
   type StateChange,
 } from './state.ts';
+import type { After } from './stepping.ts';
 import type { ChainStore, StoredChain } from './store.ts';
 
 export type WorkerOptions = {
@@ -37,9 +46,6 @@ export type WorkerOptions = {
   readonly nowMs: () => number;
   readonly log: Logger;
 };
-
-/** What comes after a step. */
-export type After = 'again' | 'wait' | 'failed' | 'fenced';
 
 const modeRecheckMs = 60_000;
 const packagesRecheckMs = 600_000;
@@ -95,14 +101,9 @@ export class Worker {
       return this.#standBefore({ kind: 'pruned', start: range.start, lowest });
     }
     const plan = takePass({ ...chain, pass, provider: fullNode.provider, types, owner });
-    const hasMoved = plan.progress.covered > chain.progress.covered || pass.items.length > 0;
     const fenced = await this.#commit({ ...plan, isReset: false });
     if (fenced) return fenced;
-    if (failure) return this.#fail(failure);
-    // Where the listing ends at a bound or at the index's own tip, there is nothing more to read yet.
-    return hasMoved && pass.end !== 'ledger-tip' && pass.end !== 'checkpoint-bound'
-      ? 'again'
-      : 'wait';
+    return failure ? this.#fail(failure) : afterPass(pass, chain.progress);
   }
 
   async #read(progress: Progress, range: Range): Promise<Pass<LedgerEvent>> {
@@ -111,10 +112,7 @@ export class Worker {
     if (this.#mode === 'checkpoints') {
       return readCheckpoints((height) => fullNode.checkpointEvents(height, this.#signal), range);
     }
-    const { cursor } = progress;
-    const after = cursor?.provider === fullNode.provider ? cursor.bytes : undefined;
-    const bounds = { startCheckpoint: range.start, endCheckpoint: range.end };
-    const query = { types: types.all, after, ...bounds };
+    const query = { types: types.all, ...resumeAt(range, progress.cursor, fullNode.provider) };
     return readListing(fullNode.listEvents(query, this.#signal), range);
   }
 
@@ -229,11 +227,6 @@ export class Worker {
       return [];
     }
   }
-}
-
-/** What came before a failure is taken, unless the node contradicted itself. */
-export function isWorthTaking({ failure, covered, cursor }: Pass<unknown>): boolean {
-  return failure?.kind !== 'protocol' && (covered !== undefined || cursor !== undefined);
 }
 
 function jumpOf(from: bigint, to: bigint): StateChange {
