@@ -6,6 +6,7 @@ import { createBadgeReader } from './grpc/badges.ts';
 import { type Connection, type ConnectionOptions, connectFullNode } from './grpc/connection.ts';
 import { createEventReader } from './grpc/events.ts';
 import { expectAddress, expectSet } from './grpc/expect.ts';
+import { pagesOf } from './grpc/pages.ts';
 import { createStateReader } from './grpc/state.ts';
 import { createTransactionReader } from './grpc/transaction-reader.ts';
 import { createTransactionNode } from './grpc/transactions.ts';
@@ -60,14 +61,15 @@ async function readVersions(options: {
 }): Promise<readonly PackageVersion[]> {
   const { connection, packageId, signal } = options;
   const versions: PackageVersion[] = [];
-  let pageToken: Uint8Array | undefined;
-  do {
-    const page = await connection.call(signal, (call) =>
+  const pages = pagesOf((next) =>
+    connection.call(signal, (call) =>
       connection.client.movePackageService.listPackageVersions(
-        { packageId, pageSize: pageVersionsMax, ...(pageToken && { pageToken }) },
+        { packageId, pageSize: pageVersionsMax, ...next },
         call,
       ),
-    );
+    ),
+  );
+  for await (const page of pages) {
     for (const { packageId: id, version } of page.versions) {
       const full = id === undefined ? undefined : normalizeSuiAddress(id);
       versions.push({
@@ -75,7 +77,6 @@ async function readVersions(options: {
         version: expectSet(version, 'version'),
       });
     }
-    pageToken = page.nextPageToken;
-  } while (pageToken !== undefined);
+  }
   return versions;
 }

@@ -1,8 +1,8 @@
 /** What has to be true of a chain before anything is believed or bought: checked once, at start (Sui, section 15). */
-import { isValidStructTag, normalizeStructTag } from '@mysten/sui/utils';
 import type { SuiAddress } from '../domain/chain-ids.ts';
 import type { ChainIds } from './client.ts';
 import type { DatabaseObject, FullNode, PackageVersion } from './full-node.ts';
+import { normalType } from './move-type.ts';
 
 export type OpenedChain =
   | {
@@ -38,7 +38,7 @@ export function judgeDatabase(
   definingPackage: SuiAddress,
 ): readonly string[] {
   const expected = `${definingPackage}::db::AtomaDb`;
-  const actual = isValidStructTag(type) ? normalizeStructTag(type) : type;
+  const actual = normalType(type);
   return [
     ...(actual === expected ? [] : [`the database is a ${actual}, expected a ${expected}`]),
     ...(initialSharedVersion === undefined ? ['the database is not a shared object'] : []),

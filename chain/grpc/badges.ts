@@ -6,6 +6,7 @@ import { nodeBadge } from '../bcs/objects.ts';
 import { type FullNode, FullNodeError } from '../full-node.ts';
 import type { Connection } from './connection.ts';
 import { expectAddress, expectDecoded, expectSet } from './expect.ts';
+import { pagesOf } from './pages.ts';
 
 const pageObjectsMax = 1000;
 const readMask = { paths: ['object_id', 'object_type', 'owner', 'contents'] };
@@ -20,15 +21,14 @@ export function createBadgeReader(options: {
   return {
     async *nodeBadges(owner, signal) {
       const first = { owner, objectType, pageSize: pageObjectsMax, readMask };
-      let pageToken: Uint8Array | undefined;
-      do {
-        const request = pageToken === undefined ? first : { ...first, pageToken };
-        const page = await connection.call(signal, (call) =>
-          connection.client.stateService.listOwnedObjects(request, call),
-        );
+      const pages = pagesOf((next) =>
+        connection.call(signal, (call) =>
+          connection.client.stateService.listOwnedObjects({ ...first, ...next }, call),
+        ),
+      );
+      for await (const page of pages) {
         yield page.objects.map((object) => badgeFrom(object, { owner, objectType }));
-        pageToken = page.nextPageToken;
-      } while (pageToken !== undefined);
+      }
     },
   };
 }

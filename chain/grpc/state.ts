@@ -10,6 +10,7 @@ import { atomaDatabase, nodeEntry, nodePrice, stackEntry, task } from '../bcs/ob
 import { type FullNode, FullNodeError, type Row } from '../full-node.ts';
 import type { Connection } from './connection.ts';
 import { expectAddress, expectDecoded, expectSet } from './expect.ts';
+import { pagesOf } from './pages.ts';
 
 type StateReader = Pick<
   FullNode,
@@ -108,16 +109,12 @@ async function* readPages(options: {
 }): AsyncGenerator<readonly GrpcTypes.DynamicField[]> {
   const { connection, parent, paths, signal } = options;
   const first = { parent, pageSize: pageRowsMax, readMask: { paths } };
-  let pageToken: Uint8Array | undefined;
-  do {
-    const request = pageToken === undefined ? first : { ...first, pageToken };
-    const page = await connection.call(signal, (call) =>
-      connection.client.stateService.listDynamicFields(request, call),
-    );
-    yield page.dynamicFields;
-    pageToken = page.nextPageToken;
-    // A page may be empty and still have a next one.
-  } while (pageToken !== undefined);
+  const pages = pagesOf((next) =>
+    connection.call(signal, (call) =>
+      connection.client.stateService.listDynamicFields({ ...first, ...next }, call),
+    ),
+  );
+  for await (const page of pages) yield page.dynamicFields;
 }
 
 type NameShape<Id> = { readonly nameType: string; readonly name: BcsType<Id, Id> };

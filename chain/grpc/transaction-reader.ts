@@ -1,7 +1,6 @@
 /** Transactions of one full node as far as they move money, and what it says of signatures, from its gRPC messages. */
 import { bcs } from '@mysten/sui/bcs';
 import { type GrpcTypes, RpcError } from '@mysten/sui/grpc';
-import { isValidStructTag, normalizeStructTag } from '@mysten/sui/utils';
 import {
   type BalanceChange,
   type FullNode,
@@ -11,7 +10,7 @@ import {
   type TransactionQuery,
 } from '../full-node.ts';
 import type { Connection } from './connection.ts';
-import { expectAddress, expectSet } from './expect.ts';
+import { expectAddress, expectAmount, expectSet, expectType, unlessMissing } from './expect.ts';
 import { assertReaches, rangeOf, toFrame } from './listing.ts';
 
 const moneyMask = ['digest', 'effects.status', 'balance_changes'];
@@ -94,18 +93,15 @@ async function readTransaction(
   { client, call }: Connection,
   { digest, signal }: { digest: string; signal: AbortSignal },
 ): Promise<GrpcTypes.ExecutedTransaction | undefined> {
-  try {
-    const { transaction } = await call(signal, (options) =>
+  const answer = await unlessMissing(() =>
+    call(signal, (options) =>
       client.ledgerService.getTransaction(
         { digest, readMask: { paths: transactionMask } },
         options,
       ),
-    );
-    return expectSet(transaction, 'listedTransaction');
-  } catch (cause) {
-    if (cause instanceof FullNodeError && cause.kind === 'not-found') return undefined;
-    throw cause;
-  }
+    ),
+  );
+  return answer && expectSet(answer.transaction, 'transaction');
 }
 
 async function askForVerdict(
@@ -161,14 +157,9 @@ function toTransaction(transaction: GrpcTypes.ExecutedTransaction): LedgerTransa
 }
 
 function toBalanceChange(change: GrpcTypes.BalanceChange): BalanceChange {
-  const coinType = expectSet(change.coinType, 'balance_change.coin_type');
-  const amount = expectSet(change.amount, 'balance_change.amount');
-  if (!/^-?\d{1,20}$/.test(amount)) {
-    throw new FullNodeError('protocol', `balance_change.amount is "${amount.slice(0, 50)}"`);
-  }
   return {
     address: expectAddress(change.address, 'balance_change.address'),
-    coinType: isValidStructTag(coinType) ? normalizeStructTag(coinType) : coinType,
-    amount: BigInt(amount),
+    coinType: expectType(change.coinType, 'balance_change.coin_type'),
+    amount: expectAmount(change.amount, 'balance_change.amount'),
   };
 }

@@ -1,13 +1,9 @@
 /** Coins, object versions, gas and transactions at one full node. */
 import { GrpcTypes } from '@mysten/sui/grpc';
-import {
-  fromBase64,
-  isValidStructTag,
-  normalizeStructTag,
-  normalizeSuiAddress,
-} from '@mysten/sui/utils';
+import { fromBase64, normalizeStructTag, normalizeSuiAddress } from '@mysten/sui/utils';
 import type { SuiAddress } from '../../domain/chain-ids.ts';
 import { FullNodeError } from '../full-node.ts';
+import { coinObjectType } from '../move-type.ts';
 import type {
   CoinQuery,
   Execution,
@@ -18,7 +14,8 @@ import type {
   TransactionNode,
 } from '../transaction-node.ts';
 import type { Connection } from './connection.ts';
-import { expectAddress, expectSet } from './expect.ts';
+import { expectAddress, expectAmount, expectSet, expectType, unlessMissing } from './expect.ts';
+import { pagesOf } from './pages.ts';
 
 const pageCoinsMax = 1000;
 const batchObjectsMax = 50;
@@ -101,15 +98,6 @@ export function createTransactionNode(connection: Connection): TransactionNode {
 
 type Reader = { readonly connection: Connection; readonly signal: AbortSignal };
 
-async function unlessMissing<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await ask();
-  } catch (cause) {
-    if (cause instanceof FullNodeError && cause.kind === 'not-found') return undefined;
-    throw cause;
-  }
-}
-
 async function listCoinIds(options: Reader & { query: CoinQuery }): Promise<readonly SuiAddress[]> {
   const { connection, query, signal } = options;
   const first = {
@@ -119,16 +107,14 @@ async function listCoinIds(options: Reader & { query: CoinQuery }): Promise<read
     readMask: { paths: ['object_id'] },
   };
   const ids: SuiAddress[] = [];
-  let pageToken: Uint8Array | undefined;
-  do {
-    const request = pageToken === undefined ? first : { ...first, pageToken };
-    const page = await connection.call(signal, (call) =>
-      connection.client.stateService.listOwnedObjects(request, call),
-    );
+  const pages = pagesOf((next) =>
+    connection.call(signal, (call) =>
+      connection.client.stateService.listOwnedObjects({ ...first, ...next }, call),
+    ),
+  );
+  for await (const page of pages) {
     ids.push(...page.objects.map(({ objectId }) => expectAddress(objectId, 'object_id')));
-    pageToken = page.nextPageToken;
-    // A page may be empty and still have a next one.
-  } while (pageToken !== undefined);
+  }
   return ids;
 }
 
@@ -146,12 +132,11 @@ async function readObjects(
   return objects.flatMap(({ result }) => (result.oneofKind === 'object' ? result.object : []));
 }
 
-const coinObjectType = (coinType: string) => normalizeStructTag(`0x2::coin::Coin<${coinType}>`);
-
 function toCoin(object: GrpcTypes.Object, { owner, coinType }: CoinQuery): readonly OwnedCoin[] {
   const { ref, owner: holder } = toState(object);
   const isHis = holder.kind === 'address' && holder.address === owner;
-  if (!isHis || typeOf(object.objectType) !== coinObjectType(coinType)) return [];
+  if (!isHis) return [];
+  if (expectType(object.objectType, 'object_type') !== coinObjectType(coinType)) return [];
   return [{ ...ref, balance: expectSet(object.balance, 'balance') }];
 }
 
@@ -176,11 +161,6 @@ function toOwner({ kind, address, version }: GrpcTypes.Owner): ObjectOwner {
   return { kind: 'other' };
 }
 
-const typeOf = (type: string | undefined) => {
-  const text = expectSet(type, 'object_type');
-  return isValidStructTag(text) ? normalizeStructTag(text) : text;
-};
-
 function toExecution(executed: GrpcTypes.ExecutedTransaction, digest: string): Execution {
   if (executed.digest !== digest) {
     throw new FullNodeError('protocol', `asked for ${digest}, got ${executed.digest}`);
@@ -199,7 +179,7 @@ function toExecution(executed: GrpcTypes.ExecutedTransaction, digest: string): E
     balanceChanges: executed.balanceChanges.map(({ address, coinType, amount }) => ({
       owner: expectAddress(address && normalizeSuiAddress(address), 'balance_change.address'),
       coinType: normalizeStructTag(expectSet(coinType, 'balance_change.coin_type')),
-      amount: toAmount(expectSet(amount, 'balance_change.amount')),
+      amount: expectAmount(amount, 'balance_change.amount'),
     })),
   };
 }
@@ -212,7 +192,7 @@ function toCreated(change: GrpcTypes.ChangedObject) {
       digest: expectSet(change.outputDigest, 'changed_object.output_digest'),
     },
     owner: toOwner(expectSet(change.outputOwner, 'changed_object.output_owner')),
-    type: typeOf(change.objectType),
+    type: expectType(change.objectType, 'object_type'),
   };
 }
 
@@ -228,9 +208,4 @@ function toResult({ success, error }: GrpcTypes.ExecutionStatus): ExecutionResul
     module: location?.module ?? '',
     code: expectSet(abortCode, 'abort.abort_code'),
   };
-}
-
-function toAmount(text: string): bigint {
-  if (!/^-?\d{1,30}$/.test(text)) throw new FullNodeError('protocol', `no amount: ${text}`);
-  return BigInt(text);
 }

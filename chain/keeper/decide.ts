@@ -2,11 +2,11 @@
  * What comes next once a transaction has landed, or never can. Pure. Each purchase has one buying transaction, ever: where
  * that one buys nothing the coin goes back, and another purchase begins anew.
  */
-import { normalizeStructTag } from '@mysten/sui/utils';
 import type { SuiAddress } from '../../domain/chain-ids.ts';
 import type { EventTypes } from '../bcs/event-types.ts';
 import { type MicroUsdc, microUsdc } from '../costs.ts';
 import { FullNodeError } from '../full-node.ts';
+import { coinObjectType } from '../move-type.ts';
 import type { CoinQuery, Execution, ExecutionResult, ObjectRef } from '../transaction-node.ts';
 import type { EndedOperation, Failure, Operation } from './operation.ts';
 
@@ -103,7 +103,7 @@ function afterFailure(
 }
 
 function fundedCoin({ digest, created }: Execution, { owner, usdcType }: Parties): ObjectRef {
-  const coinType = normalizeStructTag(`0x2::coin::Coin<${usdcType}>`);
+  const coinType = coinObjectType(usdcType);
   const coins = created.filter(
     ({ owner: holder, type }) =>
       holder.kind === 'address' && holder.address === owner && type === coinType,
