@@ -1,6 +1,7 @@
 /** An account's balance and its usage as clients see them; money is exact decimal text. */
 import type { Failure } from '../../domain/failure.ts';
 import { formatUsd } from '../../domain/money.ts';
+import { invalid } from '../../domain/request-fields.ts';
 import type { Account } from '../../storage/accounts.ts';
 import { type UsageLine, type UsagePage, usagePageMax } from '../../storage/usage-list.ts';
 
@@ -75,7 +76,3 @@ export function parseUsageQuery(query: Query): UsageQuery | Failure {
 /** The answer to a cursor that no page has given. */
 export const invalidCursor = (query: Query): Failure =>
   invalid('after' in query ? 'after' : 'before', 'This is not a cursor of a usage page.');
-
-function invalid(param: string, message: string): Failure {
-  return { kind: 'request-invalid', param, message };
-}

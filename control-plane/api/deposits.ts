@@ -3,7 +3,6 @@
  * wallets are credited by themselves, and a look-up by digest only speeds that up.
  */
 import type { Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import type { DepositLookup } from '../../chain/deposits/lookup.ts';
 import type { WalletVerdict } from '../../chain/wallet-proof.ts';
@@ -11,10 +10,12 @@ import { parseSuiAddress, type SuiAddress } from '../../domain/chain-ids.ts';
 import { depositId } from '../../domain/deposit.ts';
 import type { Failure } from '../../domain/failure.ts';
 import { headers } from '../../domain/names.ts';
+import { invalid } from '../../domain/request-fields.ts';
 import { createWalletChallenge } from '../../domain/wallet-challenge.ts';
 import type { DepositBook } from '../../storage/deposit-book.ts';
 import type { WalletLinks } from '../../storage/wallet-links.ts';
 import { parseUsageQuery } from './account-objects.ts';
+import { readJson } from './body.ts';
 import { toDepositList, toDepositObject, toWalletList } from './deposit-objects.ts';
 import { toResponse } from './response.ts';
 
@@ -55,10 +56,6 @@ const linkBody = z.strictObject({
 const digestBody = z.strictObject({ digest: z.string().regex(/^[1-9A-HJ-NP-Za-km-z]{32,44}$/) });
 
 export function addDepositEndpoints(api: Hono, ports: DepositPorts): void {
-  const limit = bodyLimit({
-    maxSize: bodyBytesMax,
-    onError: () => toResponse({ kind: 'body-too-large', limitBytes: bodyBytesMax }),
-  });
   const handle =
     (run: (request: { accountId: string; context: Context }) => Promise<Response | Failure>) =>
     async (context: Context): Promise<Response> => {
@@ -70,12 +67,10 @@ export function addDepositEndpoints(api: Hono, ports: DepositPorts): void {
 
   api.post(
     '/v1/wallets/challenge',
-    limit,
     handle((request) => issueChallenge(ports, request)),
   );
   api.post(
     '/v1/wallets',
-    limit,
     handle((request) => linkWallet(ports, request)),
   );
   api.get(
@@ -84,7 +79,6 @@ export function addDepositEndpoints(api: Hono, ports: DepositPorts): void {
   );
   api.post(
     '/v1/deposits',
-    limit,
     handle((request) => lookUpDeposit(ports, request)),
   );
   api.get(
@@ -184,23 +178,11 @@ async function readBody<Value>(
 ): Promise<{ readonly kind: 'body'; readonly value: Value } | Failure> {
   const type = context.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json') return { kind: 'content-type-unsupported' };
-  // A body over the limit throws here.
-  const text = await context.req.text();
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return invalid(null, 'The body is not JSON.');
-  }
-  const parsed = schema.safeParse(json);
+  const json = await readJson(context, bodyBytesMax);
+  if (json.kind !== 'json') return json;
+  const parsed = schema.safeParse(json.value);
   if (parsed.success) return { kind: 'body', value: parsed.data };
   const [issue] = parsed.error.issues;
   const param = issue && issue.path.length > 0 ? issue.path.join('.') : null;
   return invalid(param, issue?.message ?? 'The body is not as it should be.');
 }
-
-const invalid = (param: string | null, message: string): Failure => ({
-  kind: 'request-invalid',
-  param,
-  message,
-});

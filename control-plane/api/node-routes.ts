@@ -1,8 +1,10 @@
-/** What nodes tell of themselves, over HTTP: bodies are read no further than they may be long. */
-import type { Context, Hono } from 'hono';
+/** What nodes tell of themselves, over HTTP. */
+import type { Hono } from 'hono';
 import type { Failure } from '../../domain/failure.ts';
 import { headers, nodeEndpoints } from '../../domain/names.ts';
+import { invalid } from '../../domain/request-fields.ts';
 import type { Accepted, NodeDesk } from '../nodes/desk.ts';
+import { readJson } from './body.ts';
 import { toResponse } from './response.ts';
 
 const { registration, attestation } = nodeEndpoints;
@@ -37,29 +39,7 @@ export function addNodeRoutes(api: Hono, desk: NodeDesk): void {
   }
 }
 
-const unsigned: Failure = {
-  kind: 'request-invalid',
-  param: null,
-  message: 'The header "X-Signature" is missing.',
-};
+const unsigned = invalid(null, 'The header "X-Signature" is missing.');
 
 const toAnswer = (verdict: Accepted | Failure): Response =>
   verdict.kind === 'accepted' ? Response.json({ message: 'Success' }) : toResponse(verdict);
-
-type Body = { readonly kind: 'json'; readonly value: unknown } | Failure;
-
-async function readJson(context: Context, limitBytes: number): Promise<Body> {
-  const pieces: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const piece of context.req.raw.body ?? []) {
-    sizeBytes += piece.length;
-    if (sizeBytes > limitBytes) return { kind: 'body-too-large', limitBytes };
-    pieces.push(piece);
-  }
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
-    return { kind: 'json', value: JSON.parse(text) };
-  } catch {
-    return { kind: 'request-invalid', param: null, message: 'The body is not JSON.' };
-  }
-}

@@ -3,6 +3,7 @@ import type { FullNode } from '../../chain/full-node.ts';
 import { signerOf } from '../../chain/request-signature.ts';
 import { type SuiAddress, suiAddress } from '../../domain/chain-ids.ts';
 import type { Failure } from '../../domain/failure.ts';
+import { invalid } from '../../domain/request-fields.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NodeRegistrations } from '../../storage/node-registrations.ts';
 import { parseAttestation } from './attestation.ts';
@@ -63,7 +64,7 @@ async function register(json: unknown, ports: DeskPorts): Promise<Verdict> {
   const owner = await ownerOf(registration, ports);
   if (typeof owner !== 'string') return owner;
   const found = await findPlace(publicAddress, ports);
-  if (found.kind !== 'place') return refusal('data.public_address', `Refused: ${found.reason}.`);
+  if (found.kind !== 'place') return invalid('data.public_address', `Refused: ${found.reason}.`);
   const statement = { nodeId: `${nodeId}`, owner, publicAddress, country, hash: hexOf(hash) };
   const result = await ports.registrations.register(statement);
   switch (result) {
@@ -73,9 +74,9 @@ async function register(json: unknown, ports: DeskPorts): Promise<Verdict> {
       ports.log.info({ node: `${nodeId}`, publicAddress, country }, 'a node has an address');
       return accepted;
     case 'replayed':
-      return refusal('data', 'Refused: this registration was replaced by a later one.');
+      return invalid('data', 'Refused: this registration was replaced by a later one.');
     case 'full':
-      return refusal('data', 'Refused: this owner has replaced the address too often.');
+      return invalid('data', 'Refused: this owner has replaced the address too often.');
   }
 }
 
@@ -102,17 +103,11 @@ async function ownerOf(
   { fullNode }: DeskPorts,
 ): Promise<SuiAddress | Failure> {
   const signer = signerOf(signed.hash, signed.signature);
-  if (signer === undefined) return refusal('signature', 'The signature is not valid.');
+  if (signer === undefined) return invalid('signature', 'The signature is not valid.');
   const owner = suiAddress(signer);
   const nodes = await nodesOwnedBy(owner, { fullNode, signal: AbortSignal.timeout(checkMsMax) });
   if (nodes.has(`${signed.nodeId}`)) return owner;
-  return refusal('signature', 'The signature is not that of the node’s owner.');
+  return invalid('signature', 'The signature is not that of the node’s owner.');
 }
-
-const refusal = (param: string, message: string): Failure => ({
-  kind: 'request-invalid',
-  param,
-  message,
-});
 
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
