@@ -3,11 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { noLimits, scopes } from '../domain/api-key.ts';
 import type { Catalogue } from '../domain/model.ts';
 import { type PicoUsd, parseUsd, picoUsd } from '../domain/money.ts';
 import { sha256Hex } from '../storage/api-keys.ts';
 import type { Storage } from '../storage/storage.ts';
+import { openAccount } from './open-account.ts';
 
 const demoFile = z.object({
   baseUrl: z.string(),
@@ -51,17 +51,8 @@ async function ensureCredentials(
     const key = await storage.apiKeys.find(sha256Hex(known.apiKey));
     if (key?.accountId === known.accountId && key.revokedMs === undefined) return known;
   }
-  const account = await storage.accounts.create({ name });
-  await storage.accounts.credit({ accountId: account.id, amount: credit, reference: name });
-  const { text } = await storage.apiKeys.create({
-    accountId: account.id,
-    name,
-    expiresMs: undefined,
-    scopes,
-    models: undefined,
-    limits: noLimits,
-  });
-  return { apiKey: text, accountId: account.id };
+  const { apiKey, accountId } = await openAccount(storage, { name, credit });
+  return { apiKey, accountId };
 }
 
 async function readCredentials(file: string): Promise<Credentials | undefined> {

@@ -3,10 +3,10 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { localModels } from '../devnet/local-network.ts';
-import { noLimits, scopes } from '../domain/api-key.ts';
 import { parseUsd, picoUsd } from '../domain/money.ts';
 import { completeOnce } from '../launch/demo.ts';
 import { type Gateway, startGateway } from '../launch/gateway.ts';
+import { openAccount } from '../launch/open-account.ts';
 import { ensureOwnerKey } from '../launch/owner-key.ts';
 import { freePorts } from '../launch/ports.ts';
 import { createLogger } from '../runtime/log.ts';
@@ -117,13 +117,25 @@ async function startStand(options: StandOptions, defer: Stand['defer']): Promise
   const storage = await createStorage({ redisUrl: gateway.redisUrl, log });
   defer(storage.close);
 
-  const openAccount = (name: string) => openAccountIn(storage, name);
-  const first = await openAccount('first');
+  const openNamed = async (name: string): Promise<StandAccount> => ({
+    name,
+    ...(await openAccount(storage, { name, credit })),
+  });
+  const first = await openNamed('first');
   for (const model of nodes.models) {
     await completeOnce({ ...first, baseUrl: gateway.baseUrl, model, timeoutMs: firstAnswerMs });
   }
   const { models, url: nodesUrl } = nodes;
-  return { gateway, storage, dataDir, models, nodesUrl, openAccount, startHelper: helper, defer };
+  return {
+    gateway,
+    storage,
+    dataDir,
+    models,
+    nodesUrl,
+    openAccount: openNamed,
+    startHelper: helper,
+    defer,
+  };
 }
 
 type StartedNodes = {
@@ -181,18 +193,4 @@ async function startGatewayWith(options: {
     restartDelayMs: 500,
     progress: note,
   });
-}
-
-async function openAccountIn(storage: Storage, name: string): Promise<StandAccount> {
-  const account = await storage.accounts.create({ name });
-  await storage.accounts.credit({ accountId: account.id, amount: credit, reference: 'load' });
-  const { text } = await storage.apiKeys.create({
-    accountId: account.id,
-    name,
-    expiresMs: undefined,
-    scopes,
-    models: undefined,
-    limits: noLimits,
-  });
-  return { name, accountId: account.id, apiKey: text };
 }

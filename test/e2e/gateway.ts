@@ -6,9 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { type Devnet, startDevnet } from '../../devnet/network.ts';
 import type { NetworkModelInput, NetworkNodeInput } from '../../devnet/network-schema.ts';
-import { type KeyLimits, noLimits, type Scope, scopes } from '../../domain/api-key.ts';
 import { parseUsd } from '../../domain/money.ts';
 import { type Gateway, startGateway } from '../../launch/gateway.ts';
+import { type AccountOrder, openAccount } from '../../launch/open-account.ts';
 import { ensureOwnerKey } from '../../launch/owner-key.ts';
 import { freePorts } from '../../launch/ports.ts';
 import { createLogger } from '../../runtime/log.ts';
@@ -35,12 +35,7 @@ export type TestGateway = {
   close(): Promise<void>;
 };
 
-type AccountOptions = {
-  readonly usd: string;
-  readonly limits?: Partial<KeyLimits>;
-  readonly scopes?: readonly Scope[];
-  readonly models?: readonly string[];
-};
+type AccountOptions = Omit<AccountOrder, 'name' | 'credit'> & { readonly usd: string };
 
 export type TestGatewayOptions = {
   readonly models?: readonly NetworkModelInput[];
@@ -78,10 +73,10 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     redisUrl: gateway.redisUrl,
     log: createLogger({ name: 'test', level: 'silent' }),
   });
-  const openAccount = (account: AccountOptions) => openAccountIn(storage, account);
+  const open = (account: AccountOptions) => openAccountIn(storage, account);
   const clientFor = (apiKey: string) =>
     new OpenAI({ baseURL: `${gateway.baseUrl}/v1`, apiKey, maxRetries: 0 });
-  const { accountId, apiKey } = await openAccount({ usd: '10' });
+  const { accountId, apiKey } = await open({ usd: '10' });
   await untilServed(storage, offered.length);
 
   return {
@@ -93,7 +88,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     apiKey,
     accountId,
     client: clientFor(apiKey),
-    openAccount,
+    openAccount: open,
     clientFor,
     readLog: (name) => readFile(join(dataDir, 'logs', `${name}.log`), 'utf8'),
     async close() {
@@ -133,20 +128,10 @@ async function startOnFreePorts(dataDir: string, options: TestGatewayOptions): P
   }
 }
 
-async function openAccountIn(storage: Storage, account: AccountOptions) {
-  const { id: accountId } = await storage.accounts.create({ name: 'test' });
-  const amount = parseUsd(account.usd);
-  if (amount === undefined) throw new Error(`not an amount: ${account.usd}`);
-  await storage.accounts.credit({ accountId, amount, reference: 'first' });
-  const issued = await storage.apiKeys.create({
-    accountId,
-    name: 'test',
-    expiresMs: undefined,
-    scopes: account.scopes ?? scopes,
-    models: account.models,
-    limits: { ...noLimits, ...account.limits },
-  });
-  return { accountId, apiKey: issued.text, keyId: issued.key.id };
+async function openAccountIn(storage: Storage, { usd, ...rest }: AccountOptions) {
+  const credit = parseUsd(usd);
+  if (credit === undefined) throw new Error(`not an amount: ${usd}`);
+  return openAccount(storage, { name: 'test', credit, ...rest });
 }
 
 async function untilServed(storage: Storage, count: number): Promise<void> {
