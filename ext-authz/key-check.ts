@@ -1,8 +1,8 @@
 /** Who calls: reads the bearer key, finds it by its hash and says whether it may be used for this. */
-import { hash } from 'node:crypto';
 import type { ApiKey, Scope } from '../domain/api-key.ts';
 import type { Failure } from '../domain/failure.ts';
 import { isKeyText } from '../domain/key-text.ts';
+import { sha256Hex } from '../storage/api-keys.ts';
 
 type Caller = { readonly kind: 'caller'; readonly key: ApiKey };
 
@@ -12,9 +12,6 @@ export type KeyCheck = (
 ) => Promise<Caller | Failure>;
 
 const authorizationBytesMax = 512;
-
-/** The hash under which a key is stored. */
-const hashOfKey = (text: string) => hash('sha256', text, 'hex');
 
 export function createKeyCheck(options: {
   readonly find: (hash: string) => ApiKey | undefined | Promise<ApiKey | undefined>;
@@ -26,7 +23,7 @@ export function createKeyCheck(options: {
     if (text === undefined) return { kind: 'key-missing' };
     // The checksum costs garbage its look-up.
     if (!isKeyText(text)) return { kind: 'key-invalid' };
-    const key = await find(hashOfKey(text));
+    const key = await find(sha256Hex(text));
     return key ? usable(key, scope, nowMs()) : { kind: 'key-invalid' };
   };
 }

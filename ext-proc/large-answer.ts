@@ -5,13 +5,8 @@
 import { createAnswerScan } from '../domain/answer-scan.ts';
 import type { Ending } from '../domain/reservation.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { Streamed } from './stream-answer.ts';
 import type { Tally } from './tally.ts';
-
-/** `bytes` is nothing where the piece passes as it is; `ending` is there once, when the answer is over. */
-export type Passed = {
-  readonly bytes: Uint8Array | undefined;
-  readonly ending: Ending | undefined;
-};
 
 /** Behind the closing brace stands white space at most. */
 const heldBytesMax = 4096;
@@ -40,7 +35,7 @@ export function createLargeAnswer({ pipeline, tally }: { pipeline: Pipeline; tal
   }
 
   return {
-    push(piece: Uint8Array, isLast: boolean): Passed {
+    push(piece: Uint8Array, isLast: boolean): Streamed {
       const passing = holdBack(piece);
       pipeline.piece(piece, scan.summary());
       if ((passing ?? piece).length > 0) tally.delivered = true;

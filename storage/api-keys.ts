@@ -2,7 +2,7 @@
  * API keys, stored by the SHA-256 of their text and found in one lookup. A key's index names every text it has had, so that
  * revoking it reaches all of them.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ApiKey, KeyLimits, Scope } from '../domain/api-key.ts';
 import { keyHint, keyTextFrom } from '../domain/key-text.ts';
 import { apiKeyFromJson, apiKeyToJson } from './codecs.ts';
@@ -36,7 +36,8 @@ export type ApiKeys = {
   onChange(listener: (sha256hex: string | undefined) => void): () => void;
 };
 
-export const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');
+/** The hash under which a key is stored. */
+export const sha256Hex = (text: string) => hash('sha256', text, 'hex');
 
 const secretPrefix = 'secret:';
 const secretBytes = 32;
