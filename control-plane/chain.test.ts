@@ -5,8 +5,8 @@ import { type AtomaWorld, setUpAtoma } from '../devnet/sui/testing.ts';
 import { suiAddress } from '../domain/chain-ids.ts';
 import type { Fleet } from '../domain/fleet.ts';
 import { parseConfig } from '../runtime/config.ts';
-import { createLogger } from '../runtime/log.ts';
 import { createChainMetrics, createRegistry } from '../runtime/metrics.ts';
+import { silentLog } from '../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../storage/storage.ts';
 import { startRedis, type TestRedis } from '../test/redis.ts';
 import { type ChainParts, startChain } from './chain.ts';
@@ -15,7 +15,6 @@ import { configSchema } from './config.ts';
 import { createFleetRecorder } from './discovery/testing.ts';
 import { signedRegistration, testKey } from './nodes/testing.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 const buyer = suiAddress(`0x${'b'.repeat(64)}`);
 const ada = testKey(1);
 
@@ -30,7 +29,7 @@ let registry: ReturnType<typeof createRegistry>;
 // The ids of the stand-in's contract are the same in each run, so each run has a Redis of its own.
 beforeEach(async () => {
   redis = await startRedis();
-  storage = await createStorage({ redisUrl: redis.url, log });
+  storage = await createStorage({ redisUrl: redis.url, log: silentLog });
   served = await startFullNode({ checkpointMs: 100 });
   world = setUpAtoma(served.chain, [1500n]);
   await start();
@@ -54,7 +53,7 @@ async function start(): Promise<void> {
   registry = createRegistry('test');
   const metrics = createChainMetrics(registry);
   const countFailure = () => undefined;
-  chain = startChain(settings, { storage, metrics, countFailure, log });
+  chain = startChain(settings, { storage, metrics, countFailure, log: silentLog });
   recorder = createFleetRecorder();
   await chain.source.start(recorder.notify);
 }

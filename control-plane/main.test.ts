@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../runtime/log.ts';
+import { silentLog } from '../runtime/silent-log.ts';
 import { createStorage } from '../storage/storage.ts';
 import { startRedis } from '../test/redis.ts';
 
@@ -78,7 +78,7 @@ describe('the control plane', () => {
   it('publishes what the file of nodes holds, and ends on SIGTERM', async () => {
     const redis = await startRedis();
     closers.push(() => redis.stop());
-    const log = createLogger({ name: 'test', level: 'silent' });
+    const log = silentLog;
     const storage = await createStorage({ redisUrl: redis.url, log });
     closers.push(() => storage.close());
     const { child, metrics, health } = await startProcess(redis.url);
@@ -100,7 +100,7 @@ describe('the control plane', () => {
     expect(await health()).toContain('unavailable');
     expect(await metrics()).toMatch(/atoma_fleet_nodes\{[^}]*\} 1/);
     await redis.start();
-    const log = createLogger({ name: 'test', level: 'silent' });
+    const log = silentLog;
     const storage = await createStorage({ redisUrl: redis.url, log });
     closers.push(() => storage.close());
     await expect

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { emptyFleet, type Fleet, type Stack } from '../domain/fleet.ts';
 import type { Catalogue } from '../domain/model.ts';
-import { createLogger } from '../runtime/log.ts';
+import { silentLog } from '../runtime/silent-log.ts';
 import type { Prices } from './catalogue.ts';
 import { leavingGraceMs, Publisher } from './publisher.ts';
 import { testFleet, testOffer, testPrice } from './testing.ts';
@@ -57,7 +57,7 @@ function createRecorded() {
     },
     observe: () => undefined,
     nowMs: () => performance.now(),
-    log: createLogger({ name: 'test', level: 'silent' }),
+    log: silentLog,
   });
   publishers.push(publisher);
   return { ...world, world, publisher };

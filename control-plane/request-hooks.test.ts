@@ -2,10 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger } from '../runtime/log.ts';
+import { silentLog } from '../runtime/silent-log.ts';
 import { requestHooksOf } from './request-hooks.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 let folder = '';
 
 beforeAll(async () => {
@@ -25,7 +24,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const ask = (...names: string[]) => {
   const entries = names.map((name) => ({ module: `./${name}.mjs`, config: {} }));
-  return requestHooksOf(entries, { folder, log });
+  return requestHooksOf(entries, { folder, log: silentLog });
 };
 
 describe('requestHooksOf', () => {

@@ -3,12 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Alarm, Progress, StateChange } from '../chain/indexer/state.ts';
 import type { Lease } from '../chain/lease.ts';
 import { nodeSmallId, stackSmallId, suiAddress, taskSmallId } from '../domain/chain-ids.ts';
-import { createLogger } from '../runtime/log.ts';
 import { redisKinds } from '../test/redis.ts';
 import { type ChainRecords, createChainStore } from './chain-store.ts';
-import { connectRedis, type Redis } from './redis.ts';
+import { type OwnRedis, openRedis } from './testing.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 const address = (value: number) => suiAddress(`0x${value.toString(16).padStart(64, '0')}`);
 const big = 2n ** 64n - 1n;
 const bytes = Uint8Array.of(0, 255, 7);
@@ -80,25 +78,19 @@ const changes: readonly StateChange[] = [
 ];
 
 describe.each(redisKinds)('the chain’s records over $name', ({ start }) => {
-  let server: { url: string; stop(): Promise<void> };
-  let redis: Redis;
+  let own: OwnRedis;
   let count = 0;
   let databaseId = address(0);
   let store: ChainRecords;
 
   beforeAll(async () => {
-    server = await start();
-    redis = connectRedis({ redisUrl: server.url, log });
-    await redis.waitUntilReady(5000);
+    own = await openRedis(await start());
   }, 30_000);
-  afterAll(async () => {
-    redis.close();
-    await server.stop();
-  });
+  afterAll(() => own.close());
   beforeEach(() => {
     count += 1;
     databaseId = address(count);
-    store = createChainStore({ redis, databaseId });
+    store = createChainStore({ redis: own.redis, databaseId });
   });
 
   async function lead(leaseMs = 10_000): Promise<Lease> {
@@ -133,7 +125,7 @@ describe.each(redisKinds)('the chain’s records over $name', ({ start }) => {
 
   it('of two contracts are apart', async () => {
     await store.commit(await lead(), change);
-    const other = createChainStore({ redis, databaseId: address(count + 10_000) });
+    const other = createChainStore({ redis: own.redis, databaseId: address(count + 10_000) });
     expect(await other.load()).toBeUndefined();
   });
 
@@ -219,7 +211,7 @@ describe.each(redisKinds)('the chain’s records over $name', ({ start }) => {
 
   it('ring when rows have changed', async () => {
     const rings: (string | undefined)[] = [];
-    const stop = redis.subscriber.listen('chain-changed', (message) => rings.push(message));
+    const stop = own.redis.subscriber.listen('chain-changed', (message) => rings.push(message));
     const endMs = Date.now() + 5000;
     while (!rings.includes(undefined) && Date.now() < endMs) await sleep(10);
     const lease = await lead();

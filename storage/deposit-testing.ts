@@ -3,13 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { type SuiAddress, suiAddress } from '../domain/chain-ids.ts';
 import { type Deposit, microUsdc } from '../domain/deposit.ts';
 import { createWalletChallenge } from '../domain/wallet-challenge.ts';
-import { createLogger } from '../runtime/log.ts';
+import { silentLog } from '../runtime/silent-log.ts';
 import { createAccounts } from './accounts.ts';
 import { createDepositBook } from './deposit-book.ts';
 import { connectRedis, type Redis } from './redis.ts';
 import { createWalletLinks } from './wallet-links.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 export const addressOf = (n: number): SuiAddress =>
   suiAddress(`0x${n.toString(16).padStart(64, '0')}`);
 const treasury = addressOf(1);
@@ -18,7 +17,7 @@ export const nowMs = 1_700_000_000_000;
 
 /** A connection that answers. */
 export async function openRedis(redisUrl: string): Promise<Redis> {
-  const redis = connectRedis({ redisUrl, log });
+  const redis = connectRedis({ redisUrl, log: silentLog });
   await redis.waitUntilReady(5000);
   return redis;
 }
@@ -39,7 +38,7 @@ export type Parts = ReturnType<typeof partsOver>;
 /** All that writes deposits, over one connection. */
 export function partsOver(redis: Redis, chainId: string) {
   const accounts = createAccounts({ redis, nowMs: () => nowMs, randomId: randomUUID });
-  const book = createDepositBook({ redis, accounts, chainId, address: treasury, log });
+  const book = createDepositBook({ redis, accounts, chainId, address: treasury, log: silentLog });
   const links = createWalletLinks({ redis, chainId, nowMs: () => nowMs });
   async function link(wallet: SuiAddress, accountId: string) {
     const nonce = randomUUID();

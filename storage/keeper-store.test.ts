@@ -4,12 +4,10 @@ import type { EndedOperation, Operation } from '../chain/keeper/operation.ts';
 import type { KeeperStore } from '../chain/keeper/store.ts';
 import type { Lease } from '../chain/lease.ts';
 import { nodeSmallId, stackSmallId, suiAddress, taskSmallId } from '../domain/chain-ids.ts';
-import { createLogger } from '../runtime/log.ts';
 import { redisKinds } from '../test/redis.ts';
 import { createKeeperStore } from './keeper-store.ts';
-import { connectRedis, type Redis } from './redis.ts';
+import { type OwnRedis, openRedis } from './testing.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 const address = (value: number) => suiAddress(`0x${value.toString(16).padStart(64, '0')}`);
 const big = 2n ** 64n - 1n;
 
@@ -57,24 +55,18 @@ const endings: readonly EndedOperation[] = [
 ];
 
 describe.each(redisKinds)('the keeper’s records over $name', ({ start }) => {
-  let server: Awaited<ReturnType<typeof start>>;
-  let redis: Redis;
+  let own: OwnRedis;
   let store: KeeperStore;
   let lease: Lease;
   let treasuries = 0;
 
   beforeAll(async () => {
-    server = await start();
-    redis = connectRedis({ redisUrl: server.url, log });
-    await redis.waitUntilReady(10_000);
+    own = await openRedis(await start());
   });
-  afterAll(async () => {
-    redis.close();
-    await server.stop();
-  });
+  afterAll(() => own.close());
   beforeEach(async () => {
     treasuries += 1;
-    store = createKeeperStore({ redis, treasury: address(treasuries) });
+    store = createKeeperStore({ redis: own.redis, treasury: address(treasuries) });
     const acquired = await store.acquire(60_000);
     if (!acquired) throw new Error('nobody else keeps');
     lease = acquired;

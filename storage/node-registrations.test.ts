@@ -1,37 +1,29 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { suiAddress } from '../domain/chain-ids.ts';
-import { createLogger } from '../runtime/log.ts';
 import { redisKinds } from '../test/redis.ts';
 import {
   createNodeRegistrations,
   type NodeRegistrations,
   statementsMax,
 } from './node-registrations.ts';
-import { connectRedis, type Redis } from './redis.ts';
+import { type OwnRedis, openRedis } from './testing.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 const address = (value: number) => suiAddress(`0x${value.toString(16).padStart(64, '0')}`);
 const ada = address(1);
 const bob = address(2);
 
 describe.each(redisKinds)('registrations over $name', ({ start }) => {
-  let server: { url: string; stop(): Promise<void> };
-  let redis: Redis;
+  let own: OwnRedis;
   let count = 100;
   let registrations: NodeRegistrations;
 
   beforeAll(async () => {
-    server = await start();
-    redis = connectRedis({ redisUrl: server.url, log });
-    await redis.waitUntilReady(5000);
+    own = await openRedis(await start());
   }, 30_000);
-  afterAll(async () => {
-    redis.close();
-    await server.stop();
-  });
+  afterAll(() => own.close());
   beforeEach(() => {
     count += 1;
-    registrations = createNodeRegistrations({ redis, databaseId: address(count) });
+    registrations = createNodeRegistrations({ redis: own.redis, databaseId: address(count) });
   });
 
   const statement = (text: string, owner = ada) => ({

@@ -3,10 +3,35 @@ import { noLimits } from '../domain/api-key.ts';
 import { picoUsd } from '../domain/money.ts';
 import type { ReserveOrder, SettleOrder, UsageRecord } from '../domain/reservation.ts';
 import { noUsage } from '../domain/usage.ts';
-import { createLogger } from '../runtime/log.ts';
+import { silentLog } from '../runtime/silent-log.ts';
+import { connectRedis, type Redis } from './redis.ts';
 import { createStorage, type Storage } from './storage.ts';
 
-const silentLog = createLogger({ name: 'test', level: 'silent' });
+const connectMsMax = 5000;
+
+type RunningRedis = { readonly url: string; stop(): Promise<void> };
+
+export type OwnRedis<Server = RunningRedis> = {
+  readonly server: Server;
+  readonly redis: Redis;
+  close(): Promise<void>;
+};
+
+/** Connects to a Redis of the test's own, and ends both together. */
+export async function openRedis<Server extends RunningRedis>(
+  server: Server,
+): Promise<OwnRedis<Server>> {
+  const redis = connectRedis({ redisUrl: server.url, log: silentLog });
+  await redis.waitUntilReady(connectMsMax);
+  return {
+    server,
+    redis,
+    async close() {
+      redis.close();
+      await server.stop();
+    },
+  };
+}
 
 export const openStorage = (redisUrl: string): Promise<Storage> =>
   createStorage({ redisUrl, log: silentLog });

@@ -1,12 +1,13 @@
 /** For tests: a stand-in chain on which wallets pay the gateway, the followers of its address, and a ledger. */
 import { Transaction } from '@mysten/sui/transactions';
-import { follow, treasuryOf, until } from '../chain/deposits/testing.ts';
+import { follow, treasuryOf } from '../chain/deposits/testing.ts';
 import { type FullNode, startFullNode } from '../devnet/sui/full-node.ts';
 import { changeBalance, mint } from '../devnet/sui/move-context.ts';
 import { createSuiClient, fundBoth, keyOf, signAndSend } from '../devnet/sui/testing.ts';
 import { suiAddress } from '../domain/chain-ids.ts';
 import { createWalletChallenge } from '../domain/wallet-challenge.ts';
 import type { Storage } from '../storage/storage.ts';
+import { until } from './until.ts';
 
 type Key = ReturnType<typeof keyOf>;
 

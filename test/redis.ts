@@ -5,10 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { freePorts, isFree } from '../launch/ports.ts';
 import { resolveRedisServer } from '../launch/tools/redis.ts';
+import { until } from './until.ts';
 
 export type TestRedis = {
   readonly url: string;
@@ -59,14 +59,9 @@ async function command(port: number, ...commands: string[][]): Promise<unknown> 
   }
 }
 
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + startDeadlineMs;
-  while (Date.now() < endMs) {
-    if (await check().catch(() => false)) return;
-    await sleep(20);
-  }
-  throw new Error(`timed out: ${what}`);
-}
+/** A server that does not answer yet counts as not there yet. */
+const untilThere = (what: string, check: () => Promise<boolean>): Promise<void> =>
+  until(what, () => check().catch(() => false), startDeadlineMs);
 
 /** One server that writes an append-only file. */
 export async function startRedis(): Promise<TestRedis> {
@@ -82,7 +77,7 @@ async function startServer(port: number, args: readonly string[]): Promise<TestR
   async function start(): Promise<void> {
     child = spawn(await binary, [...options, '', ...durable, ...args], { stdio: 'ignore' });
     child.on('error', () => {});
-    await until('Redis starts', async () => (await command(port, ['PING'])) === 'PONG');
+    await untilThere('Redis starts', async () => (await command(port, ['PING'])) === 'PONG');
   }
   async function kill(): Promise<void> {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -100,7 +95,7 @@ async function startServer(port: number, args: readonly string[]): Promise<TestR
   return {
     url: `redis://${host}:${port}`,
     start,
-    written: () => until('Redis writes its file', isWritten),
+    written: () => untilThere('Redis writes its file', isWritten),
     kill,
     signal: (name) => void child?.kill(name),
     async stop() {
@@ -131,7 +126,7 @@ export async function startRedisCluster(): Promise<TestCluster> {
   for (const port of others) await command(seed, ['CLUSTER', 'MEET', host, String(port)]);
   await Promise.all(
     ports.map((port) =>
-      until('the cluster forms', async () => {
+      untilThere('the cluster forms', async () => {
         const info = String(await command(port, ['CLUSTER', 'INFO']));
         return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
       }),

@@ -4,7 +4,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { openStorage } from '../../storage/testing.ts';
 import { ann, bob, type Payments, startPayments } from '../../test/payments.ts';
 import { startRedis, type TestRedis } from '../../test/redis.ts';
-import { until } from './testing.ts';
+import { until } from '../../test/until.ts';
 
 const fault = fc.record({
   cutStreams: fc.option(

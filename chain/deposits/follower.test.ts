@@ -13,7 +13,7 @@ import {
   treasuryKey,
 } from '../../test/payments.ts';
 import { startRedis, type TestRedis } from '../../test/redis.ts';
-import { until } from './testing.ts';
+import { until } from '../../test/until.ts';
 
 const treasury = addressOf(treasuryKey);
 

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog } from '../../runtime/silent-log.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { openStorage } from '../../storage/testing.ts';
 import { ann, bob, type Payments, startPayments } from '../../test/payments.ts';
 import { startRedis, type TestRedis } from '../../test/redis.ts';
 import { lookUpDeposit } from './lookup.ts';
-import { connectDeposits, silentLog } from './testing.ts';
+import { connectDeposits } from './testing.ts';
 
 const signal = new AbortController().signal;
 

@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { nodeSmallId } from '../../domain/chain-ids.ts';
 import { type ChainRecords, createChainStore } from '../../storage/chain-store.ts';
-import { connectRedis, type Redis } from '../../storage/redis.ts';
-import { startRedis, type TestRedis } from '../../test/redis.ts';
-import { coveredOf, type Following, follow, silentLog, until } from '../testing/following.ts';
+import { type OwnRedis, openRedis } from '../../storage/testing.ts';
+import { startRedis } from '../../test/redis.ts';
+import { until } from '../../test/until.ts';
+import { coveredOf, type Following, follow } from '../testing/following.ts';
 import { type Faults, startFullNode, type TestFullNode } from '../testing/full-node.ts';
 import { addressOf, definingPackage, registerNodes, TestLedger } from '../testing/ledger.ts';
 import type { FollowStatus } from './state.ts';
 
-let server: TestRedis;
-let redis: Redis;
+let own: OwnRedis;
 let databases = 0;
 let ledger: TestLedger;
 let store: ChainRecords;
@@ -18,18 +18,13 @@ let faults: Faults;
 let followings: Following[];
 
 beforeAll(async () => {
-  server = await startRedis();
-  redis = connectRedis({ redisUrl: server.url, log: silentLog });
-  await redis.waitUntilReady(5000);
+  own = await openRedis(await startRedis());
 });
-afterAll(async () => {
-  redis.close();
-  await server.stop();
-});
+afterAll(() => own.close());
 beforeEach(async () => {
   databases += 1;
   ledger = new TestLedger();
-  store = createChainStore({ redis, databaseId: addressOf(databases) });
+  store = createChainStore({ redis: own.redis, databaseId: addressOf(databases) });
   register(5);
   served = await startFullNode(ledger);
   faults = served.faults;

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createChainStore } from '../../storage/chain-store.ts';
-import { connectRedis, type Redis } from '../../storage/redis.ts';
-import { startRedis, type TestRedis } from '../../test/redis.ts';
+import { type OwnRedis, openRedis } from '../../storage/testing.ts';
+import { startRedis } from '../../test/redis.ts';
+import { until } from '../../test/until.ts';
 import { expectedState } from '../testing/expected.ts';
-import { coveredOf, follow, owner, silentLog, types, until } from '../testing/following.ts';
+import { coveredOf, follow, owner, types } from '../testing/following.ts';
 import { startFullNode, type TestFullNode } from '../testing/full-node.ts';
 import { liveOn } from '../testing/history.ts';
 import { addressOf, TestLedger } from '../testing/ledger.ts';
@@ -12,24 +13,19 @@ import { createRandom, type Random } from '../testing/random.ts';
 import type { StateChange } from './state.ts';
 import type { ChainStore } from './store.ts';
 
-let server: TestRedis;
-let redis: Redis;
+let own: OwnRedis;
 let databases = 0n;
 
 beforeAll(async () => {
-  server = await startRedis();
-  redis = connectRedis({ redisUrl: server.url, log: silentLog });
-  await redis.waitUntilReady(5000);
+  own = await openRedis(await startRedis());
 });
-afterAll(async () => {
-  redis.close();
-  await server.stop();
-});
+afterAll(() => own.close());
 
 /** What was committed, in order, and from which height the objects were read. */
 type Journal = { height: bigint; readonly changes: StateChange[]; resets: number };
 
-const newStore = () => createChainStore({ redis, databaseId: addressOf(++databases + 0xda0000n) });
+const newStore = () =>
+  createChainStore({ redis: own.redis, databaseId: addressOf(++databases + 0xda0000n) });
 
 /** The store as a process sees it that dies without releasing, and whose commands fail before or after their effect. */
 function recorded(options: { store: ChainStore; journal: Journal; chaos: Random }): ChainStore {

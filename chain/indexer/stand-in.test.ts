@@ -12,41 +12,38 @@ import {
   success,
 } from '../../devnet/sui/testing.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { createChainStore } from '../../storage/chain-store.ts';
-import { connectRedis, type Redis } from '../../storage/redis.ts';
-import { startRedis, type TestRedis } from '../../test/redis.ts';
+import { type OwnRedis, openRedis } from '../../storage/testing.ts';
+import { startRedis } from '../../test/redis.ts';
+import { until } from '../../test/until.ts';
 import { createEventTypes } from '../bcs/event-types.ts';
 import { createFullNode } from '../client.ts';
-import { silentLog, until } from '../testing/following.ts';
 import { followChain } from './follower.ts';
 import type { ChainStore } from './store.ts';
 
 const buyer = keyOf(50);
 const owner = suiAddress(buyer.toSuiAddress());
 
-let server: TestRedis;
-let redis: Redis;
+let own: OwnRedis;
 let standIn: StandIn;
 let world: AtomaWorld;
 let stores = 0;
 
 beforeAll(async () => {
-  server = await startRedis();
-  redis = connectRedis({ redisUrl: server.url, log: silentLog });
-  await redis.waitUntilReady(5000);
+  own = await openRedis(await startRedis());
   standIn = await startFullNode({ checkpointMs: 50 });
   world = setUpAtoma(standIn.chain, [1000n, 1200n]);
 });
 afterAll(async () => {
   await standIn.close();
-  redis.close();
-  await server.stop();
+  await own.close();
 });
 
 function newStore(): ChainStore {
   stores += 1;
   return createChainStore({
-    redis,
+    redis: own.redis,
     databaseId: suiAddress(`0x${String(stores).padStart(64, '0')}`),
   });
 }

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ChainRecords, createChainStore } from '../../storage/chain-store.ts';
-import { connectRedis, type Redis } from '../../storage/redis.ts';
+import { type OwnRedis, openRedis } from '../../storage/testing.ts';
 import { startRedis, type TestRedis } from '../../test/redis.ts';
-import { coveredOf, type Following, follow, silentLog, until } from '../testing/following.ts';
+import { until } from '../../test/until.ts';
+import { coveredOf, type Following, follow } from '../testing/following.ts';
 import { startFullNode, type TestFullNode } from '../testing/full-node.ts';
 import { addressOf, registerNodes, TestLedger } from '../testing/ledger.ts';
 
-let server: TestRedis;
-let redis: Redis;
+let own: OwnRedis<TestRedis>;
 let databases = 0;
 let ledger: TestLedger;
 let store: ChainRecords;
@@ -15,18 +15,13 @@ let served: TestFullNode;
 let followings: Following[];
 
 beforeAll(async () => {
-  server = await startRedis();
-  redis = connectRedis({ redisUrl: server.url, log: silentLog });
-  await redis.waitUntilReady(5000);
+  own = await openRedis(await startRedis());
 });
-afterAll(async () => {
-  redis.close();
-  await server.stop();
-});
+afterAll(() => own.close());
 beforeEach(async () => {
   databases += 1;
   ledger = new TestLedger();
-  store = createChainStore({ redis, databaseId: addressOf(databases) });
+  store = createChainStore({ redis: own.redis, databaseId: addressOf(databases) });
   register(5);
   served = await startFullNode(ledger);
   followings = [];
@@ -75,7 +70,7 @@ describe('two followers', () => {
     start();
     await caughtUp();
     // A third party takes the lease away, as after a long pause of the process.
-    await redis.send(undefined, ['DEL', `{chain:${addressOf(databases)}}:lease`]);
+    await own.redis.send(undefined, ['DEL', `{chain:${addressOf(databases)}}:lease`]);
     const thief = await store.acquire(600);
     if (!thief) throw new Error('the lease was renewed in between');
     register(5);
@@ -89,10 +84,10 @@ describe('an outage of Redis', () => {
   it('costs no event', async () => {
     start();
     await caughtUp();
-    server.signal('SIGSTOP');
+    own.server.signal('SIGSTOP');
     register(5);
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    server.signal('SIGCONT');
+    own.server.signal('SIGCONT');
     register(5);
     await until('it is written', async () => (await coveredOf(store).catch(() => -1n)) === 15n);
     expect(await nodesKnown()).toBe(15);

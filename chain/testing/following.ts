@@ -1,18 +1,15 @@
 /** Followers for tests, with pauses that a test can wait for. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { SuiAddress } from '../../domain/chain-ids.ts';
-import { createLogger } from '../../runtime/log.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { createEventTypes } from '../bcs/event-types.ts';
 import { followChain } from '../indexer/follower.ts';
 import type { ChainStore } from '../indexer/store.ts';
 import { connectTo } from './client.ts';
 import { addressOf, definingPackage } from './ledger.ts';
 
-export const silentLog = createLogger({ name: 'test', level: 'silent' });
 export const owner = addressOf(0xb0b);
 export const types = createEventTypes([definingPackage]);
 
-const deadlineMs = 20_000;
 const streamSilenceMsMax = 10_000;
 
 export type Following = { stop(): Promise<void> };
@@ -54,16 +51,6 @@ export function follow(options: {
       fullNode.close();
     },
   };
-}
-
-/** Waits until `check` holds; throws after a while. */
-export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
-  const endMs = performance.now() + deadlineMs;
-  while (performance.now() < endMs) {
-    if (await check()) return;
-    await sleep(10);
-  }
-  throw new Error(`timed out: ${what}`);
 }
 
 /** How far the store goes; -1 before the first commit. */

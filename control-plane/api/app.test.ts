@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { noLimits } from '../../domain/api-key.ts';
 import { picoUsd } from '../../domain/money.ts';
-import { createLogger } from '../../runtime/log.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
 import { startRedis, type TestRedis } from '../../test/redis.ts';
 import { buildCatalogue } from '../catalogue.ts';
@@ -11,7 +11,6 @@ import { testFleet, testOffer } from '../testing.ts';
 import { createApi } from './app.ts';
 import { startApiServer } from './server.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 const catalogue = buildCatalogue(
   testFleet({
     models: [testOffer('org/small', 100_000n), testOffer('org/unserved', 1n), testOffer('bare')],
@@ -27,7 +26,7 @@ const keys = { all: '', some: '' };
 
 beforeAll(async () => {
   redis = await startRedis();
-  storage = await createStorage({ redisUrl: redis.url, log });
+  storage = await createStorage({ redisUrl: redis.url, log: silentLog });
   const account = await storage.accounts.create({ name: 'Ada' });
   accountId = account.id;
   const amount = picoUsd(5_000_000_000_000n);
@@ -94,7 +93,7 @@ const portsOf = (from: Storage) => ({
   usagePage: from.usage.page,
   nodes: undefined,
   ping: from.ping,
-  log,
+  log: silentLog,
 });
 
 async function ask(
@@ -242,7 +241,7 @@ describe('the API', () => {
 
   it('answers 503 while the storage is away', async () => {
     const lost = await startRedis();
-    const orphan = await createStorage({ redisUrl: lost.url, log });
+    const orphan = await createStorage({ redisUrl: lost.url, log: silentLog });
     await lost.stop();
     try {
       const api = createApi(portsOf(orphan));

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Fleet } from '../../domain/fleet.ts';
-import { createLogger } from '../../runtime/log.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { testFleet, testOffer } from '../testing.ts';
 import { startHub } from './hub.ts';
 import type { DiscoverySource, Notify } from './source.ts';
 import { createFleetRecorder } from './testing.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 const fleetOf = (model: string): Fleet =>
   testFleet({ models: [testOffer(model, 1n)], nodes: { [`node-${model}`]: [model] } });
 
@@ -24,7 +23,7 @@ function createSource(name: string) {
 describe('the hub of discovery', () => {
   it('tells an empty fleet where there is no source', async () => {
     const { fleets, notify } = createFleetRecorder();
-    const hub = await startHub({ sources: [], patienceMs: 1000, notify, log });
+    const hub = await startHub({ sources: [], patienceMs: 1000, notify, log: silentLog });
     await hub.close();
     expect(fleets).toEqual([{ models: [], nodes: [] }]);
   });
@@ -33,7 +32,7 @@ describe('the hub of discovery', () => {
     const { fleets, notify } = createFleetRecorder();
     const [one, two] = [createSource('one'), createSource('two')];
     const sources = [one.source, two.source];
-    const hub = await startHub({ sources, patienceMs: 60_000, notify, log });
+    const hub = await startHub({ sources, patienceMs: 60_000, notify, log: silentLog });
     one.tell(fleetOf('a'));
     expect(fleets).toEqual([]);
     two.tell(fleetOf('b'));
@@ -45,7 +44,7 @@ describe('the hub of discovery', () => {
     const { fleets, notify, until } = createFleetRecorder();
     const [one, two] = [createSource('one'), createSource('two')];
     const sources = [one.source, two.source];
-    const hub = await startHub({ sources, patienceMs: 20, notify, log });
+    const hub = await startHub({ sources, patienceMs: 20, notify, log: silentLog });
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(fleets).toEqual([]);
     two.tell(fleetOf('b'));
@@ -55,7 +54,7 @@ describe('the hub of discovery', () => {
 
   it('refuses two sources of one name', async () => {
     const sources = [createSource('one').source, createSource('one').source];
-    const started = startHub({ sources, patienceMs: 1, notify: () => undefined, log });
+    const started = startHub({ sources, patienceMs: 1, notify: () => undefined, log: silentLog });
     await expect(started).rejects.toThrow('distinct names');
   });
 });

@@ -1,13 +1,13 @@
 /** What tests of discovery sources share: tools that listen, and a wait for the next fleet. */
 import { isIP } from 'node:net';
 import type { Fleet } from '../../domain/fleet.ts';
-import { createLogger } from '../../runtime/log.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import type { DiscoveryTools } from './source.ts';
 
 export function createTestTools() {
   const failures: string[] = [];
   const tools: DiscoveryTools = {
-    log: createLogger({ name: 'test', level: 'silent' }),
+    log: silentLog,
     lookup: async (host) => {
       if (host.endsWith('.test') || isIP(host) !== 0) return '192.0.2.1';
       throw new Error(`no address for ${host}`);

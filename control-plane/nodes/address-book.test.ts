@@ -1,11 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { nodeSmallId, suiAddress } from '../../domain/chain-ids.ts';
-import { createLogger } from '../../runtime/log.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { type AddressBook, createAddressBook } from './address-book.ts';
 import { createAddressRule } from './public-address.ts';
 
 const owner = suiAddress(`0x${'1'.repeat(64)}`);
-const log = createLogger({ name: 'test', level: 'silent' });
 const { signal } = new AbortController();
 
 /** What the name servers and the chain say; a missing list is no answer. */
@@ -32,7 +31,7 @@ beforeEach(() => {
     },
     isAllowed: createAddressRule([]),
     signal,
-    log,
+    log: silentLog,
   });
 });
 

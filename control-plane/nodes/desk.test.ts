@@ -7,7 +7,7 @@ import { type FullNode as StandIn, startFullNode } from '../../devnet/sui/full-n
 import { setUpAtoma } from '../../devnet/sui/testing.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
 import { headers } from '../../domain/names.ts';
-import { createLogger } from '../../runtime/log.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import type { NodeRegistrations } from '../../storage/node-registrations.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
 import { startRedis, type TestRedis } from '../../test/redis.ts';
@@ -16,7 +16,6 @@ import { createNodeDesk } from './desk.ts';
 import { createAddressRule } from './public-address.ts';
 import { signedAttestation, signedRegistration, testKey } from './testing.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 // The stand-in's nodes 1 and 2 belong to these.
 const ada = testKey(1);
 const bob = testKey(2);
@@ -36,7 +35,7 @@ let count = 0;
 
 beforeAll(async () => {
   redis = await startRedis();
-  storage = await createStorage({ redisUrl: redis.url, log });
+  storage = await createStorage({ redisUrl: redis.url, log: silentLog });
   served = await startFullNode();
   const world = setUpAtoma(served.chain, [5n, 6n]);
   fullNode = createFullNode({
@@ -68,7 +67,7 @@ beforeEach(() => {
     evidence: async () => undefined,
     lookupAll: async (host) => names[host] ?? [],
     isAllowed: createAddressRule([]),
-    log,
+    log: silentLog,
   });
   addNodeRoutes(api, desk);
 });

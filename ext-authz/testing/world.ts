@@ -5,8 +5,8 @@ import { signBody } from '../../chain/request-signature.ts';
 import { type KeyLimits, noLimits, scopes } from '../../domain/api-key.ts';
 import type { Model } from '../../domain/model.ts';
 import { type PicoUsd, picoUsd } from '../../domain/money.ts';
-import { createLogger } from '../../runtime/log.ts';
 import { createAdmissionMetrics, createRegistry } from '../../runtime/metrics.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import type { NewKey } from '../../storage/api-keys.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
 import { createCatalogueView } from '../catalogue-view.ts';
@@ -15,7 +15,6 @@ import type { AdmissionStep } from '../plugin.ts';
 import { startService } from '../service.ts';
 import { createAsker } from './wire.ts';
 
-const log = createLogger({ name: 'test', level: 'silent' });
 const nowMs = () => Date.now();
 
 /** A model that plain OpenAI nodes serve for a pico-dollar per token, unless told otherwise. */
@@ -50,7 +49,7 @@ export type ReplicaOptions = {
 
 /** One admission service with connections of its own, and a client of it. */
 export async function startReplica(options: ReplicaOptions) {
-  const storage = await createStorage({ redisUrl: options.redisUrl, log });
+  const storage = await createStorage({ redisUrl: options.redisUrl, log: silentLog });
   const keys = createKeyCache({ lookUp: storage.apiKeys.find, nowMs });
   if (options.deaf !== true) {
     storage.apiKeys.onChange((hash) => (hash ? keys.invalidate(hash) : keys.clear()));
@@ -70,7 +69,7 @@ export async function startReplica(options: ReplicaOptions) {
     signBody: signing && !options.withoutSigningKey ? (text) => signBody(signing, text) : undefined,
     steps: options.steps ?? [],
     nowMs,
-    log,
+    log: silentLog,
     metrics: createAdmissionMetrics(registry),
   });
   const asker = createAsker(service.port);

@@ -7,8 +7,8 @@ import { costBoundOf } from '../../domain/price.ts';
 import type { UsageRecord } from '../../domain/reservation.ts';
 import { noUsage } from '../../domain/usage.ts';
 import { startGrpcServer } from '../../runtime/grpc-server.ts';
-import { createLogger } from '../../runtime/log.ts';
 import { createExchangeMetrics, createRegistry } from '../../runtime/metrics.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
 import { createCauses } from '../causes.ts';
 import { createChain } from '../chain.ts';
@@ -36,7 +36,7 @@ export async function startGateway(options: {
   readonly redisUrl: string;
   readonly plugins?: readonly ExtProcPlugin[];
 }) {
-  const log = createLogger({ name: 'test', level: 'silent' });
+  const log = silentLog;
   const storage = await createStorage({ redisUrl: options.redisUrl, log });
   const { ledger, unitPool: units } = storage;
   const metrics = createExchangeMetrics(createRegistry('test'));

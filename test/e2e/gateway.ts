@@ -11,9 +11,10 @@ import { type Gateway, startGateway } from '../../launch/gateway.ts';
 import { type AccountOrder, openAccount } from '../../launch/open-account.ts';
 import { ensureOwnerKey } from '../../launch/owner-key.ts';
 import { freePorts } from '../../launch/ports.ts';
-import { createLogger } from '../../runtime/log.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
 import { testEnv } from '../tools.ts';
+import { until as untilHolds } from '../until.ts';
 import { models, nodes } from './fleet.ts';
 
 export type TestGateway = {
@@ -71,7 +72,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   });
   const storage = await createStorage({
     redisUrl: gateway.redisUrl,
-    log: createLogger({ name: 'test', level: 'silent' }),
+    log: silentLog,
   });
   const open = (account: AccountOptions) => openAccountIn(storage, account);
   const clientFor = (apiKey: string) =>
@@ -143,18 +144,11 @@ async function untilServed(storage: Storage, count: number): Promise<void> {
   await delay(200);
 }
 
-/** Waits until the condition holds. @throws where it does not in time. */
-export async function until(
+/** Waits until the condition holds. @throws with its source where it does not in time. */
+export const until = (
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 10_000,
-): Promise<void> {
-  const endMs = performance.now() + timeoutMs;
-  while (performance.now() < endMs) {
-    if (await condition()) return;
-    await delay(20);
-  }
-  throw new Error(`the condition did not hold within ${timeoutMs} ms: ${condition}`);
-}
+): Promise<void> => untilHolds(`${condition}`, condition, timeoutMs);
 
 /** Waits until nothing is reserved any more. */
 export const untilSettled = (gateway: TestGateway, accountId: string, timeoutMs = 10_000) =>

@@ -5,10 +5,11 @@ import { createKeeper } from '../../chain/keeper/keeper.ts';
 import type { KeeperSettings, TaskNeed } from '../../chain/keeper/plan.ts';
 import type { SigningKey } from '../../chain/keystore.ts';
 import { nodeSmallId, type SuiAddress, suiAddress, taskSmallId } from '../../domain/chain-ids.ts';
+import { silentLog } from '../../runtime/silent-log.ts';
 import { createKeeperStore } from '../../storage/keeper-store.ts';
 import { booksOf } from './books.ts';
 import { createFuse } from './fuse.ts';
-import { silentLog, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export const stackPrice = 1500n;
 export const settings: KeeperSettings = {

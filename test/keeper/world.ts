@@ -5,19 +5,15 @@ import { createSeed } from '../../devnet/sui/atoma-seed.ts';
 import { startFullNode } from '../../devnet/sui/full-node.ts';
 import { keyOf } from '../../devnet/sui/testing.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
-import { createLogger } from '../../runtime/log.ts';
-import { connectRedis } from '../../storage/redis.ts';
+import { openRedis } from '../../storage/testing.ts';
 import { startRedis } from '../redis.ts';
 
-export const silentLog = createLogger({ name: 'test', level: 'silent' });
 const randomId = suiAddress(`0x${'8'.padStart(64, '0')}`);
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 export async function startWorld() {
-  const redisServer = await startRedis();
-  const redis = connectRedis({ redisUrl: redisServer.url, log: silentLog });
-  await redis.waitUntilReady(5000);
+  const own = await openRedis(await startRedis());
   const chain = await startFullNode({ checkpointMs: 0 });
   const atoma = chain.publish(keyOf(100).toSuiAddress());
   const seed = createSeed(chain.chain, atoma);
@@ -52,7 +48,7 @@ export async function startWorld() {
     chain,
     seed,
     node,
-    redis,
+    redis: own.redis,
     contract,
     ids,
     nextKey: (): SigningKey => {
@@ -65,9 +61,8 @@ export async function startWorld() {
     },
     async close() {
       node.close();
-      redis.close();
       await chain.close();
-      await redisServer.stop();
+      await own.close();
     },
   };
 }

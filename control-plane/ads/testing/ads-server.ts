@@ -9,14 +9,14 @@ import {
   type DiscoveryResponse,
 } from '../../../proto/gen/envoy/service/discovery/v3/discovery.ts';
 import { startGrpcServer } from '../../../runtime/grpc-server.ts';
-import { createLogger } from '../../../runtime/log.ts';
 import { createFleetMetrics, createRegistry } from '../../../runtime/metrics.ts';
+import { silentLog } from '../../../runtime/silent-log.ts';
 import { createAds } from '../server.ts';
 
 /** Listens on loopback; port 0 takes any free one. */
 export async function startAdsServer(port = 0) {
   const metrics = createFleetMetrics(createRegistry('control-plane'));
-  const ads = createAds({ log: createLogger({ name: 'test', level: 'silent' }), metrics });
+  const ads = createAds({ log: silentLog, metrics });
   const server = await startGrpcServer({
     listen: { host: '127.0.0.1', port },
     messageBytesMax: 64 * 1024 * 1024,
