@@ -66,7 +66,7 @@ describe.each(redisKinds)('the keeper’s records over $name', ({ start }) => {
   afterAll(() => own.close());
   beforeEach(async () => {
     treasuries += 1;
-    store = createKeeperStore({ redis: own.redis, treasury: address(treasuries) });
+    store = createKeeperStore({ redis: own.redis, chainId: 'one', address: address(treasuries) });
     const acquired = await store.acquire(60_000);
     if (!acquired) throw new Error('nobody else keeps');
     lease = acquired;
@@ -95,6 +95,14 @@ describe.each(redisKinds)('the keeper’s records over $name', ({ start }) => {
     const loaded = await store.load(0);
     expect(loaded).toEqual({ operation: undefined, revision: endings.length, ended: all });
     expect((await store.load(end.endedMs + 2)).ended).toEqual(all.slice(2));
+  });
+
+  it('are of one address on one chain', async () => {
+    await commit(0, operations[0]);
+    const other = { chainId: 'another', address: address(treasuries) };
+    const elsewhere = createKeeperStore({ redis: own.redis, ...other });
+    expect(await elsewhere.load(0)).toMatchObject({ operation: undefined, revision: 0 });
+    expect(await elsewhere.acquire(60_000)).toBeDefined();
   });
 
   it('refuse an earlier holder of the lease, and change nothing by it', async () => {

@@ -6,21 +6,17 @@ import {
   operationToJson,
 } from '../chain/keeper/codec.ts';
 import type { KeeperStore } from '../chain/keeper/store.ts';
-import type { SuiAddress } from '../domain/chain-ids.ts';
-import { treasuryKeys } from './keys.ts';
+import { type TreasuryId, treasuryKeys } from './keys.ts';
 import { createLeaseStore } from './lease-store.ts';
 import type { Redis } from './redis.ts';
 import { listFrom, maybeTextFrom, textsFrom } from './reply.ts';
 import { scripts } from './script.ts';
 
-/** The records of one treasury, by its address. */
+/** The records of one treasury. */
 export function createKeeperStore({
   redis,
-  treasury,
-}: {
-  redis: Redis;
-  treasury: SuiAddress;
-}): KeeperStore {
+  ...treasury
+}: TreasuryId & { readonly redis: Redis }): KeeperStore {
   const keys = treasuryKeys(treasury);
   const { fence, operation: operationKey, ended: endedKey } = keys;
   return {

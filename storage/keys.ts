@@ -1,8 +1,9 @@
 /**
  * Every key in Redis. Keys of one account share the hash tag `{accountId}`, keys of one model's pool share
- * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, of one treasury `{treasury:<address>}`, of one chain's
- * deposits `{deposits:<chainId>}`, so that each script touches one slot of a cluster.
+ * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, of one treasury `{treasury:<chainId>:<address>}`, of
+ * one chain's deposits `{deposits:<chainId>}`, so that each script touches one slot of a cluster.
  */
+import type { SuiAddress } from '../domain/chain-ids.ts';
 
 export const accountKeys = (accountId: string) => ({
   /** Hash `available reserved settled deposited name createdMs`; lives for ever. Its existence is the account's. */
@@ -50,17 +51,23 @@ export const chainKeys = (databaseId: string) => ({
   standings: `{chain:${databaseId}}:standings`,
 });
 
-/** What the keeper of stacks does with the money of one treasury, by its address. All live for ever but the lease. */
-export const treasuryKeys = (address: string) => ({
-  /** String: the token of whoever spends; lives as long as its lease. */
-  lease: `{treasury:${address}}:lease`,
-  /** Counter: the last token that was given. */
-  fence: `{treasury:${address}}:fence`,
-  /** Hash `json revision`: the operation under way (JSON, `null` for none), and how often that was written. */
-  operation: `{treasury:${address}}:operation`,
-  /** Sorted set of the ended operations (JSON) by their end in ms. */
-  ended: `{treasury:${address}}:ended`,
-});
+/** One address may be used on several chains. */
+export type TreasuryId = { readonly chainId: string; readonly address: SuiAddress };
+
+/** What the keeper of stacks does with the money of one treasury. All live for ever but the lease. */
+export const treasuryKeys = ({ chainId, address }: TreasuryId) => {
+  const treasury = `{treasury:${chainId}:${address}}:`;
+  return {
+    /** String: the token of whoever spends; lives as long as its lease. */
+    lease: `${treasury}lease`,
+    /** Counter: the last token that was given. */
+    fence: `${treasury}fence`,
+    /** Hash `json revision`: the operation under way (JSON, `null` for none), and how often that was written. */
+    operation: `${treasury}operation`,
+    /** Sorted set of the ended operations (JSON) by their end in ms. */
+    ended: `${treasury}ended`,
+  };
+};
 
 /**
  * The book of deposits of one chain: everything about them but the credit itself stands in one slot. All live for ever

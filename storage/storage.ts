@@ -1,5 +1,6 @@
 /** Everything that is kept in Redis, over one connection. */
 import { randomBytes } from 'node:crypto';
+import type { KeeperStore } from '../chain/keeper/store.ts';
 import type { SuiAddress } from '../domain/chain-ids.ts';
 import type { Ledger, UnitPool } from '../domain/reservation.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -10,6 +11,8 @@ import { type CatalogueStore, createCatalogueStore } from './catalogue-store.ts'
 import { type CauseNotices, createCauseNotices } from './cause-notices.ts';
 import { type ChainRecords, createChainStore } from './chain-store.ts';
 import { createDepositBook, type DepositBook } from './deposit-book.ts';
+import { createKeeperStore } from './keeper-store.ts';
+import type { TreasuryId } from './keys.ts';
 import { createLedger } from './ledger.ts';
 import { createNodeRegistrations, type NodeRegistrations } from './node-registrations.ts';
 import { createPrices, type Prices } from './prices.ts';
@@ -37,6 +40,8 @@ export type Storage = {
   deposits(chain: { chainId: string; address: SuiAddress }): DepositBook;
   /** Whose wallet is whose on one chain. */
   wallets(chainId: string): WalletLinks;
+  /** What the keeper of stacks does with the treasury's money. */
+  treasury(id: TreasuryId): KeeperStore;
   audit(): Promise<AuditReport>;
   /** Throws where Redis does not answer. */
   ping(): Promise<void>;
@@ -72,6 +77,7 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     deposits: (chain: { chainId: string; address: SuiAddress }) =>
       createDepositBook({ redis, accounts, log, ...chain }),
     wallets: (chainId: string) => createWalletLinks({ redis, chainId, nowMs }),
+    treasury: (id: TreasuryId) => createKeeperStore({ redis, ...id }),
     audit: () => audit(redis),
     ping: async () => void (await redis.send('ping', ['EXISTS', 'ping'])),
     close: () => redis.close(),

@@ -59,7 +59,11 @@ export async function startPlay(world: World, options: PlayOptions = {}) {
   const fuse = createFuse();
   const clock = { ms: startMs };
   const used = new Map<bigint, bigint>();
-  const stored = createKeeperStore({ redis: world.redis, treasury: suiAddress(treasury.address) });
+  const stored = createKeeperStore({
+    redis: world.redis,
+    chainId: world.ids.chainId,
+    address: suiAddress(treasury.address),
+  });
 
   const ownStacks = () => readStacks(node, suiAddress(stackOwner.address));
   const believed: TaskNeed = {
