@@ -18,19 +18,36 @@ export type SigningKey = {
 
 /** Reads a keystore entry; nothing where it is not an Ed25519 one. */
 export function parseKeystoreEntry(entry: string): SigningKey | undefined {
-  const bytes = Buffer.from(entry.trim(), 'base64');
-  if (bytes.length !== 1 + seedBytes || bytes[0] !== ed25519Flag) return undefined;
-  const der = Buffer.concat([pkcs8Prefix, bytes.subarray(1)]);
-  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
-  const publicKey = new Uint8Array(spki.subarray(spkiPrefix.length));
-  return { privateKey, publicKey, address: addressOf(ed25519Flag, publicKey) };
+  const text = entry.trim();
+  const bytes = Buffer.from(text, 'base64');
+  // Node skips what is no base64, so that a damaged entry would be read as another key.
+  const isExact = bytes.length === 1 + seedBytes && bytes.toString('base64') === text;
+  const key = isExact && bytes[0] === ed25519Flag ? keyOfSeed(bytes.subarray(1)) : undefined;
+  bytes.fill(0);
+  return key;
 }
 
 /** The keystore entry of a seed, for example of 32 random bytes. */
 export function toKeystoreEntry(seed: Uint8Array): string {
   if (seed.length !== seedBytes) throw new RangeError(`a seed has ${seedBytes} bytes`);
   return Buffer.concat([Buffer.of(ed25519Flag), seed]).toString('base64');
+}
+
+/** The key of a 32-byte seed. */
+export function keyOfSeed(seed: Uint8Array): SigningKey {
+  if (seed.length !== seedBytes) throw new RangeError(`a seed has ${seedBytes} bytes`);
+  const der = Buffer.concat([pkcs8Prefix, seed]);
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  der.fill(0);
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  const publicKey = new Uint8Array(spki.subarray(spkiPrefix.length));
+  return { privateKey, publicKey, address: addressOf(ed25519Flag, publicKey) };
+}
+
+/** The seed of a key. Whoever asks for it overwrites it after use. */
+export function seedOf(key: SigningKey): Uint8Array {
+  const der = key.privateKey.export({ format: 'der', type: 'pkcs8' });
+  return der.subarray(pkcs8Prefix.length);
 }
 
 /** The Sui address of a public key: BLAKE2b-256 of its flag and bytes. */
