@@ -6,6 +6,7 @@ import {
   logLevelSetting,
   redisUrlSetting,
 } from '../runtime/config.ts';
+import { keyPassphraseSettings } from '../runtime/key-passphrase.ts';
 import { pluginsSetting } from '../runtime/plugin.ts';
 
 const mebibyte = 2 ** 20;
@@ -17,6 +18,8 @@ export const configSchema = z.object({
   ATOMA_EXT_AUTHZ_METRICS_LISTEN: hostPortSetting('127.0.0.1:9110'),
   /** The key that signs bodies for Atoma nodes; without it, models that have such nodes cannot be served. */
   ATOMA_STACK_OWNER_KEY_FILE: z.string().optional(),
+  /** What opens that file where it is encrypted. */
+  ...keyPassphraseSettings,
   ATOMA_BODY_MAX_BYTES: integerSetting({
     fallback: 20 * mebibyte,
     min: 1024,

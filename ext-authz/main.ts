@@ -1,9 +1,9 @@
 /** Starts ext-authz: settings, Redis, what is remembered of it, the user's own steps, the service, metrics. */
-import { readFileSync } from 'node:fs';
-import { parseKeystoreEntry } from '../chain/keystore.ts';
+import { readKeyFile } from '../chain/key-file.ts';
 import { signBody } from '../chain/request-signature.ts';
 import { closeOnSignals, createClosing } from '../runtime/closing.ts';
 import { configOrThrow } from '../runtime/config.ts';
+import { readKeyPassphrase } from '../runtime/key-passphrase.ts';
 import { createLogger } from '../runtime/log.ts';
 import { createAdmissionMetrics, createRegistry } from '../runtime/metrics.ts';
 import { startMetricsServer } from '../runtime/metrics-server.ts';
@@ -25,8 +25,9 @@ closeOnSignals(closing, { log, deadlineMs: closeDeadlineMs });
 const nowMs = () => Date.now();
 
 // Before anything listens, since a wrong key or plugin must stop the start.
-const signing =
-  config.ATOMA_STACK_OWNER_KEY_FILE && readSigningKey(config.ATOMA_STACK_OWNER_KEY_FILE);
+const keyFile = config.ATOMA_STACK_OWNER_KEY_FILE;
+const passphrase = await readKeyPassphrase(config);
+const signing = keyFile === undefined ? undefined : await readKeyFile(keyFile, { passphrase });
 const steps = await loadPlugins<AdmissionTools, AdmissionStep>(config.ATOMA_EXT_AUTHZ_PLUGINS, {
   folder: process.cwd(),
   tools: { log, nowMs },
@@ -65,9 +66,3 @@ const service = await startService({
 });
 closing.add('service', () => service.close());
 log.info({ port: service.port }, 'ready');
-
-function readSigningKey(file: string) {
-  const key = parseKeystoreEntry(readFileSync(file, 'utf8'));
-  if (key) return key;
-  throw new Error(`ATOMA_STACK_OWNER_KEY_FILE: ${file} holds no Ed25519 keystore entry`);
-}
