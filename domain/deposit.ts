@@ -1,6 +1,6 @@
 /** USDC that somebody sent to the gateway on the chain: what is known of it, and what it is worth. */
 import type { SuiAddress } from './chain-ids.ts';
-import { type PicoUsd, picoUsd, picoUsdMax } from './money.ts';
+import { formatUsd, type PicoUsd, picoUsd, picoUsdMax } from './money.ts';
 
 /** Millionths of a USDC, the coin's own unit. */
 export type MicroUsdc = bigint & { readonly __unit: 'micro-usdc' };
@@ -42,3 +42,6 @@ export const worthOf = (amount: MicroUsdc): PicoUsd => picoUsd(amount * picoUsdP
 
 /** Whether the ledger can hold so much at all. */
 export const isCreditable = (amount: MicroUsdc): boolean => worthOf(amount) <= picoUsdMax;
+
+/** As dollars. */
+export const formatMicroUsdc = (amount: bigint): string => formatUsd(amount * picoUsdPerMicroUsdc);

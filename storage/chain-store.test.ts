@@ -204,9 +204,9 @@ describe.each(redisKinds)('the chain’s records over $name', ({ start }) => {
   });
 
   it('keep how each node stands', async () => {
-    expect(await store.standings()).toBeUndefined();
-    await store.saveStandings('[]');
-    expect(await store.standings()).toBe('[]');
+    expect(await store.report('nodes')).toBeUndefined();
+    await store.saveReport('nodes', '[]');
+    expect(await store.report('nodes')).toBe('[]');
   });
 
   it('ring when rows have changed', async () => {

@@ -30,10 +30,12 @@ export type ChainRecords = ChainStore & {
   progress(): Promise<Progress | undefined>;
   /** Called after each change of rows or registrations, and after each new connection; the returned function ends it. */
   onChange(listener: () => void): () => void;
-  /** How each node stands, as the control plane last found it; JSON, for operators. */
-  saveStandings(json: string): Promise<void>;
-  standings(): Promise<string | undefined>;
+  /** How things stand, as a control plane last found them; JSON, for operators. */
+  saveReport(name: ReportName, json: string): Promise<void>;
+  report(name: ReportName): Promise<string | undefined>;
 };
+
+type ReportName = 'nodes' | 'treasury';
 
 /** Held in memory by the indexer; the contract's objects tell all of these but claims. */
 const objectTables = ['nodes', 'tasks', 'subscriptions', 'stacks', 'keys', 'rotation'] as const;
@@ -109,9 +111,10 @@ export function createChainStore({
 function createTellers(options: {
   redis: Redis;
   databaseId: SuiAddress;
-}): Pick<ChainRecords, 'progress' | 'onChange' | 'saveStandings' | 'standings'> {
+}): Pick<ChainRecords, 'progress' | 'onChange' | 'saveReport' | 'report'> {
   const { redis, databaseId } = options;
-  const { progress: progressKey, standings } = chainKeys(databaseId);
+  const { progress: progressKey, reportPrefix } = chainKeys(databaseId);
+  const reportKey = (name: ReportName) => `${reportPrefix}${name}`;
   return {
     async progress() {
       const json = maybeTextFrom(await redis.send(progressKey, ['HGET', progressKey, 'json']));
@@ -123,12 +126,12 @@ function createTellers(options: {
         if (message === undefined || message === databaseId) listener();
       }),
 
-    async saveStandings(json) {
-      await redis.send(standings, ['SET', standings, json]);
+    async saveReport(name, json) {
+      await redis.send(reportKey(name), ['SET', reportKey(name), json]);
     },
 
-    async standings() {
-      return maybeTextFrom(await redis.send(standings, ['GET', standings]));
+    async report(name) {
+      return maybeTextFrom(await redis.send(reportKey(name), ['GET', reportKey(name)]));
     },
   };
 }

@@ -47,8 +47,10 @@ export const chainKeys = (databaseId: string) => ({
   registrations: `{chain:${databaseId}}:registrations`,
   /** Followed by a node's id and an owner: set of the hashes of what the owner has said; at most a thousand. */
   statementsPrefix: `{chain:${databaseId}}:statements:`,
-  /** String: JSON of how each node stands, for operators. */
-  standings: `{chain:${databaseId}}:standings`,
+  /** Followed by a report's name: string, JSON of how things stand, for operators. */
+  reportPrefix: `{chain:${databaseId}}:report:`,
+  /** List of samples (JSON) of how much of all stacks had been used, the newest last. */
+  useSamples: `{chain:${databaseId}}:use-samples`,
 });
 
 /** One address may be used on several chains. */

@@ -10,6 +10,7 @@ import { type AuditReport, audit } from './audit.ts';
 import { type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
 import { type CauseNotices, createCauseNotices } from './cause-notices.ts';
 import { type ChainRecords, createChainStore } from './chain-store.ts';
+import { type Book, readBooks } from './deposit-audit.ts';
 import { createDepositBook, type DepositBook } from './deposit-book.ts';
 import { createKeeperStore } from './keeper-store.ts';
 import type { TreasuryId } from './keys.ts';
@@ -20,6 +21,7 @@ import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
 import { createUnitPool, type StackKeeper } from './unit-pool.ts';
 import { createUsageList, type UsageList } from './usage-list.ts';
+import { createUseSamples, type UseSamples } from './use-samples.ts';
 import { createWalletLinks, type WalletLinks } from './wallet-links.ts';
 
 export type Storage = {
@@ -34,10 +36,14 @@ export type Storage = {
   readonly causeNotices: CauseNotices;
   /** What is known of one contract on the chain, by the id of its database. */
   chain(databaseId: SuiAddress): ChainRecords;
+  /** How the stacks of that contract were used up. */
+  useSamples(databaseId: SuiAddress): UseSamples;
   /** Where the nodes of that contract listen. */
   nodeRegistrations(databaseId: SuiAddress): NodeRegistrations;
   /** The deposits that came to the gateway's address on one chain. */
   deposits(chain: { chainId: string; address: SuiAddress }): DepositBook;
+  /** Every deposit of every chain: for operators, since it reads all. */
+  depositBooks(): Promise<readonly Book[]>;
   /** Whose wallet is whose on one chain. */
   wallets(chainId: string): WalletLinks;
   /** What the keeper of stacks does with the treasury's money. */
@@ -73,9 +79,11 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     sweeper: createSweeper(redis),
     causeNotices: createCauseNotices(redis),
     chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),
+    useSamples: (databaseId: SuiAddress) => createUseSamples({ redis, databaseId }),
     nodeRegistrations: (databaseId: SuiAddress) => createNodeRegistrations({ redis, databaseId }),
     deposits: (chain: { chainId: string; address: SuiAddress }) =>
       createDepositBook({ redis, accounts, log, ...chain }),
+    depositBooks: () => readBooks(redis),
     wallets: (chainId: string) => createWalletLinks({ redis, chainId, nowMs }),
     treasury: (id: TreasuryId) => createKeeperStore({ redis, ...id }),
     audit: () => audit(redis),
