@@ -1,13 +1,13 @@
 /** Settings of the chain: which one, through which full node, whose stacks, and what strangers may name. */
 import { z } from 'zod';
-import { parseSuiAddress, suiAddress } from '../domain/chain-ids.ts';
 import { integerSetting } from '../runtime/config.ts';
+import { addressSetting } from './address-setting.ts';
 import { type AddressRange, parseRange } from './nodes/public-address.ts';
-
-const address = z
-  .string()
-  .refine((text) => parseSuiAddress(text) !== undefined, 'expected 0x and 64 hex digits')
-  .transform(suiAddress);
+import {
+  requireTreasurySettings,
+  treasurySettingShape,
+  treasurySettingsOf,
+} from './treasury/settings.ts';
 
 const listOf = <Item>(item: z.ZodType<Item, string>) =>
   z
@@ -31,12 +31,12 @@ export const chainSettingShape = {
   /** The digest of the genesis checkpoint: a node of another chain is not believed. */
   ATOMA_SUI_CHAIN_ID: z.string().optional(),
   /** The package that first defined the contract's types. */
-  ATOMA_SUI_PACKAGE: address.optional(),
-  ATOMA_SUI_DATABASE: address.optional(),
-  /** Whose stacks pay: the address of the stack-owner key. */
-  ATOMA_STACK_OWNER_ADDRESS: address.optional(),
+  ATOMA_SUI_PACKAGE: addressSetting.optional(),
+  ATOMA_SUI_DATABASE: addressSetting.optional(),
+  /** Whose stacks pay: the address of the stack-owner key, where that key is not here. */
+  ATOMA_STACK_OWNER_ADDRESS: addressSetting.optional(),
   /** Later versions of the package that are approved, separated by commas; others raise an alarm. */
-  ATOMA_SUI_PACKAGES_APPROVED: listOf(address),
+  ATOMA_SUI_PACKAGES_APPROVED: listOf(addressSetting),
   /** Where the full node has forgotten what comes next: read the objects anew instead of standing still. */
   ATOMA_SUI_JUMP_WHEN_PRUNED: z
     .enum(['true', 'false'])
@@ -47,25 +47,26 @@ export const chainSettingShape = {
   ATOMA_SUI_OUTPUT_TOKENS_MAX: integerSetting({ fallback: 8192, min: 0, max: tokensMax }),
   /** Ranges that nodes may name though they are not public, separated by commas: "10.0.0.0/8,fd00::/8". */
   ATOMA_NODE_ADDRESS_ALLOW: listOf(range),
+  ...treasurySettingShape,
 } as const;
 
 const shape = z.object(chainSettingShape);
 type Given = z.infer<typeof shape>;
 
-const needed = [
-  'ATOMA_SUI_CHAIN_ID',
-  'ATOMA_SUI_PACKAGE',
-  'ATOMA_SUI_DATABASE',
-  'ATOMA_STACK_OWNER_ADDRESS',
-] as const;
+const needed = ['ATOMA_SUI_CHAIN_ID', 'ATOMA_SUI_PACKAGE', 'ATOMA_SUI_DATABASE'] as const;
 
 /** A full node without the ids that say what to believe of it is a mistake. */
 export function requireChainSettings(given: Given, context: z.RefinementCtx): void {
   if (given.ATOMA_SUI_FULL_NODE === undefined) return;
-  for (const name of needed.filter((one) => given[one] === undefined)) {
-    const message = 'is needed with ATOMA_SUI_FULL_NODE';
+  const miss = (name: keyof Given, message: string) =>
     context.addIssue({ code: 'custom', path: [name], message });
+  for (const name of needed.filter((one) => given[one] === undefined)) {
+    miss(name, 'is needed with ATOMA_SUI_FULL_NODE');
   }
+  if ((given.ATOMA_STACK_OWNER_ADDRESS ?? given.ATOMA_STACK_OWNER_KEY_FILE) === undefined) {
+    miss('ATOMA_STACK_OWNER_ADDRESS', 'or its key file is needed with ATOMA_SUI_FULL_NODE');
+  }
+  requireTreasurySettings(given, context);
 }
 
 export type ChainSettings = NonNullable<ReturnType<typeof chainSettingsOf>>;
@@ -77,16 +78,18 @@ export function chainSettingsOf(given: Readonly<Given>) {
     ATOMA_SUI_CHAIN_ID: chainId,
     ATOMA_SUI_PACKAGE: definingPackage,
     ATOMA_SUI_DATABASE: databaseId,
-    ATOMA_STACK_OWNER_ADDRESS: owner,
+    ATOMA_STACK_OWNER_ADDRESS: ownerAddress,
+    ATOMA_STACK_OWNER_KEY_FILE: ownerKeyFile,
   } = given;
-  if (!(url && chainId && definingPackage && databaseId && owner)) return undefined;
+  if (!(url && chainId && definingPackage && databaseId)) return undefined;
   const { protocol, hostname, port } = new URL(url);
   const tls = protocol === 'https:';
   return {
     host: `${hostname}:${port || (tls ? '443' : '80')}`,
     tls,
     ids: { chainId, definingPackage, databaseId },
-    owner,
+    owner: { address: ownerAddress, keyFile: ownerKeyFile },
+    treasury: treasurySettingsOf(given),
     knownPackages: [definingPackage, ...given.ATOMA_SUI_PACKAGES_APPROVED],
     jumpsWhenPruned: given.ATOMA_SUI_JUMP_WHEN_PRUNED,
     defaults: {

@@ -5,7 +5,7 @@ import { type AtomaWorld, setUpAtoma } from '../devnet/sui/testing.ts';
 import { suiAddress } from '../domain/chain-ids.ts';
 import type { Fleet } from '../domain/fleet.ts';
 import { parseConfig } from '../runtime/config.ts';
-import { createChainMetrics, createRegistry } from '../runtime/metrics.ts';
+import { createChainMetrics, createRegistry, createTreasuryMetrics } from '../runtime/metrics.ts';
 import { silentLog } from '../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../storage/storage.ts';
 import { startRedis, type TestRedis } from '../test/redis.ts';
@@ -14,6 +14,7 @@ import { chainSettingsOf } from './chain-settings.ts';
 import { configSchema } from './config.ts';
 import { createFleetRecorder } from './discovery/testing.ts';
 import { signedRegistration, testKey } from './nodes/testing.ts';
+import { openParties } from './treasury/keys.ts';
 
 const buyer = suiAddress(`0x${'b'.repeat(64)}`);
 const ada = testKey(1);
@@ -52,8 +53,11 @@ async function start(): Promise<void> {
   });
   registry = createRegistry('test');
   const metrics = createChainMetrics(registry);
+  const treasuryMetrics = createTreasuryMetrics(registry);
   const countFailure = () => undefined;
-  chain = startChain(settings, { storage, metrics, countFailure, log: silentLog });
+  const parties = await openParties(settings, undefined);
+  const tools = { storage, metrics, treasuryMetrics, countFailure, log: silentLog };
+  chain = startChain({ ...settings, parties }, tools);
   recorder = createFleetRecorder();
   await chain.source.start(recorder.notify);
 }
@@ -156,10 +160,10 @@ describe('the source of the chain', () => {
   it('tells operators why a node gets no requests', async () => {
     await recorder.until(hasModel);
     const records = storage.chain(suiAddress(world.dbId));
-    await expect.poll(() => records.standings()).toContain('has registered no address');
+    await expect.poll(() => records.report('nodes')).toContain('has registered no address');
     await register();
-    await expect.poll(() => records.standings()).toContain('the gateway has no open stack');
-    expect(await records.standings()).toContain(ada.address);
+    await expect.poll(() => records.report('nodes')).toContain('the gateway has no open stack');
+    expect(await records.report('nodes')).toContain(ada.address);
   });
 
   it('takes in no address outside of what the operator allows', async () => {

@@ -7,6 +7,7 @@ import {
   logLevelSetting,
   redisUrlSetting,
 } from '../runtime/config.ts';
+import { keyPassphraseSettings } from '../runtime/key-passphrase.ts';
 import { pluginsSetting } from '../runtime/plugin.ts';
 import { chainSettingShape, requireChainSettings } from './chain-settings.ts';
 
@@ -38,6 +39,7 @@ export const configSchema = z
     /** Certificate authorities that vouch for nodes reached over TLS, as a path on Envoy's machine. */
     ATOMA_TRUSTED_ROOTS_FILE: z.string().default('/etc/ssl/certs/ca-certificates.crt'),
     ...chainSettingShape,
+    ...keyPassphraseSettings,
     ATOMA_DISCOVERY_PLUGINS: pluginsSetting,
     /** The plugins of ext-proc: where there are any, Envoy shows them each request. */
     ATOMA_EXT_PROC_PLUGINS: pluginsSetting,

@@ -2,8 +2,14 @@
 import { closeOnSignals, createClosing } from '../runtime/closing.ts';
 import { configOrThrow } from '../runtime/config.ts';
 import { startGrpcServer } from '../runtime/grpc-server.ts';
+import { readKeyPassphrase } from '../runtime/key-passphrase.ts';
 import { createLogger } from '../runtime/log.ts';
-import { createChainMetrics, createFleetMetrics, createRegistry } from '../runtime/metrics.ts';
+import {
+  createChainMetrics,
+  createFleetMetrics,
+  createRegistry,
+  createTreasuryMetrics,
+} from '../runtime/metrics.ts';
 import { startMetricsServer } from '../runtime/metrics-server.ts';
 import { createStorage } from '../storage/storage.ts';
 import { createAds } from './ads/server.ts';
@@ -19,6 +25,7 @@ import { Publisher } from './publisher.ts';
 import { requestHooksOf } from './request-hooks.ts';
 import { settingsFrom } from './settings.ts';
 import { translate } from './translate/translate.ts';
+import { openParties } from './treasury/keys.ts';
 
 const closeDeadlineMs = 8000;
 const drainMs = 2000;
@@ -38,9 +45,12 @@ const metrics = createFleetMetrics(registry);
 const metricsServer = await startMetricsServer(registry, config.ATOMA_CONTROL_PLANE_METRICS_LISTEN);
 closing.add('metrics', () => metricsServer.close());
 
-// Plugins before anything that listens: one that cannot be used stops the start.
+// Plugins and keys before anything that listens: one that cannot be used stops the start.
 const requestHooks = await requestHooksOf(config.ATOMA_EXT_PROC_PLUGINS, { folder, log });
 const settings = settingsFrom(config, requestHooks);
+const chainSettings = chainSettingsOf(config);
+const passphrase = await readKeyPassphrase(config);
+const parties = chainSettings && (await openParties(chainSettings, passphrase));
 const countFailure = (source: string) => metrics.discoveryFailures.inc({ source });
 const tools = { log, lookup: systemLookup, countFailure };
 const sources = await createSources(config, { folder, tools });
@@ -50,15 +60,19 @@ const storage = await createStorage({ redisUrl: config.REDIS_URL, log });
 closing.add('storage', () => storage.close());
 
 // The chain after what the operator says: a file may describe its models better.
-const chainSettings = chainSettingsOf(config);
 const chain =
   chainSettings &&
-  startChain(chainSettings, {
-    storage,
-    metrics: createChainMetrics(registry),
-    countFailure,
-    log,
-  });
+  parties &&
+  startChain(
+    { ...chainSettings, parties },
+    {
+      storage,
+      metrics: createChainMetrics(registry),
+      treasuryMetrics: createTreasuryMetrics(registry),
+      countFailure,
+      log,
+    },
+  );
 if (chain) closing.add('chain', () => chain.close());
 
 const ads = createAds({ log, metrics });
@@ -109,6 +123,7 @@ const api = await startApiServer(
     findAccount: storage.accounts.get,
     usagePage: storage.usage.page,
     nodes: chain?.desk,
+    deposits: chain?.deposits,
     ping: storage.ping,
     log,
   },

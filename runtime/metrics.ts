@@ -193,3 +193,41 @@ export function createChainMetrics(registry: Registry) {
     }),
   };
 }
+
+/** Metrics of whoever buys stacks. */
+export function createTreasuryMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    usdc: new Gauge({
+      name: 'atoma_treasury_micro_usdc',
+      help: 'What the treasury has, in millionths of a USDC, when last asked.',
+      registers,
+    }),
+    mist: new Gauge({
+      name: 'atoma_treasury_mist',
+      help: 'What the treasury has for gas, in MIST, when last asked.',
+      registers,
+    }),
+    spentDay: new Gauge({
+      name: 'atoma_treasury_spent_day_micro_usdc',
+      help: 'What stacks have cost over the last day, in millionths of a USDC.',
+      registers,
+    }),
+    isLow: new Gauge({
+      name: 'atoma_treasury_low',
+      help: '1 while the treasury has too little for the next purchase or its gas, else 0.',
+      registers,
+    }),
+    unmet: new Gauge({
+      name: 'atoma_stack_runway_short',
+      help: 'Tasks whose stacks do not last as long as they should, by what hinders buying.',
+      labelNames: ['obstacle'] as const,
+      registers,
+    }),
+    overClaimedUnits: new Gauge({
+      name: 'atoma_stack_units_over_claimed',
+      help: 'Units that nodes claimed and we did not use, over all claims.',
+      registers,
+    }),
+  };
+}

@@ -93,6 +93,7 @@ const portsOf = (from: Storage) => ({
   usagePage: from.usage.page,
   nodes: undefined,
   ping: from.ping,
+  deposits: undefined,
   log: silentLog,
 });
 

@@ -29,7 +29,7 @@ export type ApiPorts = {
     limit: number;
   }) => Promise<UsagePage | undefined>;
   /** Nothing where no chain is configured: wallets and deposits are then unknown paths. */
-  readonly deposits?: DepositPorts;
+  readonly deposits: DepositPorts | undefined;
   /** Throws where the storage does not answer. */
   readonly ping: () => Promise<void>;
   /** Takes in what nodes tell of themselves; nothing where no chain is followed. */

@@ -9,6 +9,8 @@ const owner = suiAddress(`0x${'0'.repeat(63)}1`);
 const place = { host: 'n.example', ip: '9.9.9.9', port: 443, tls: true };
 const usable: NodeAddress = { kind: 'usable', ...place, owner };
 const defaults = { contextTokensMax: 4096, outputTokensMax: 512 };
+/** Everybody is trusted. */
+const percentOf = () => 100;
 const u64 = fc.bigInt(0n, 2n ** 64n - 1n);
 
 type Spec = {
@@ -44,7 +46,7 @@ function rowsOf({ tasks = [{}], subscriptions = [], stacks = [] }: Spec) {
 }
 
 function fleetOf(spec: Spec, addresses: readonly (readonly [string, NodeAddress])[] = []) {
-  return toChainFleet({ rows: rowsOf(spec), addresses: new Map(addresses), defaults });
+  return toChainFleet({ percentOf, rows: rowsOf(spec), addresses: new Map(addresses), defaults });
 }
 
 describe('the fleet of the chain', () => {
@@ -209,8 +211,8 @@ describe('the fleet of the chain', () => {
       subscriptions: new Map([...rows.subscriptions].reverse()),
       stacks: new Map([...rows.stacks].reverse()),
     };
-    expect(toChainFleet({ rows: turned, addresses, defaults })).toEqual(
-      toChainFleet({ rows, addresses, defaults }),
+    expect(toChainFleet({ percentOf, rows: turned, addresses, defaults })).toEqual(
+      toChainFleet({ percentOf, rows, addresses, defaults }),
     );
   });
 
@@ -231,7 +233,12 @@ describe('the fleet of the chain', () => {
     fc.assert(
       fc.property(specs, (spec) => {
         const rows = rowsOf(spec);
-        const { fleet } = toChainFleet({ rows, addresses: new Map([['1', usable]]), defaults });
+        const { fleet } = toChainFleet({
+          percentOf,
+          rows,
+          addresses: new Map([['1', usable]]),
+          defaults,
+        });
         const prices = new Map(fleet.models.map((model) => [model.id, model.price]));
         for (const { model, stacks } of fleet.nodes.flatMap(({ models }) => models)) {
           const price = prices.get(model);

@@ -3,7 +3,7 @@
  * listens from the node's owner, and whether it can be reached there from whoever checked the address.
  */
 import { type ChainState, type Rows, subscriptionId } from '../../chain/indexer/state.ts';
-import type { SuiAddress } from '../../domain/chain-ids.ts';
+import { type NodeSmallId, nodeSmallId, type SuiAddress } from '../../domain/chain-ids.ts';
 import type { Fleet, FleetNode, ModelOffer, OfferedPrice, Stack } from '../../domain/fleet.ts';
 import { type PicoUsd, picoUsd, picoUsdMax } from '../../domain/money.ts';
 import { judgeTasks, type ServedTask } from './chain-tasks.ts';
@@ -48,15 +48,17 @@ export const nodeNameOf = (nodeId: string): string => `sui-${nodeId}`;
 
 /** A million units at this price are all that an amount can hold: what asks for more is not offered. */
 const unitPriceMax = picoUsdMax / 1_000_000n;
-const weight = 100;
+const weightMax = 100;
 
 /** `addresses` by the node's small id. */
 export function toChainFleet(options: {
   readonly rows: ChainRows;
   readonly addresses: ReadonlyMap<string, NodeAddress>;
   readonly defaults: ModelDefaults;
+  /** Of its ordinary weight, by the node's small id; from 1 to 100. */
+  readonly percentOf: (nodeId: NodeSmallId) => number;
 }): ChainFleet {
-  const { rows, addresses, defaults } = options;
+  const { rows, addresses, defaults, percentOf } = options;
   const { served, passedOver } = judgeTasks(rows.tasks.values());
   const offers = offersOf(rows, served);
   const byNode = Map.groupBy(offers, ({ nodeId }) => nodeId);
@@ -66,7 +68,9 @@ export function toChainFleet(options: {
   return {
     fleet: {
       models: [...byModel].map(([id, all]) => toModel(id, { all, isRoutable, defaults })),
-      nodes: [...byNode].flatMap(([nodeId, own]) => toNode(nodeId, own, addresses.get(nodeId))),
+      nodes: [...byNode].flatMap(([nodeId, own]) =>
+        toNode(own, { nodeId, address: addresses.get(nodeId), percentOf }),
+      ),
     },
     standings: [...rows.nodes.keys()]
       .sort(byNumber)
@@ -145,10 +149,14 @@ function toPrice(endpoints: ModelOffer['endpoints'], unit: PicoUsd): OfferedPric
 }
 
 function toNode(
-  nodeId: string,
   own: readonly Offer[],
-  address: NodeAddress | undefined,
+  options: {
+    readonly nodeId: string;
+    readonly address: NodeAddress | undefined;
+    readonly percentOf: (nodeId: NodeSmallId) => number;
+  },
 ): FleetNode[] {
+  const { nodeId, address, percentOf } = options;
   if (address?.kind !== 'usable') return [];
   const { host, ip, port, tls, owner } = address;
   const models = [...Map.groupBy(own, ({ task }) => task.model)].map(([model, offers]) => ({
@@ -161,7 +169,7 @@ function toNode(
       id: nodeNameOf(nodeId),
       ...place,
       protocol: 'atoma',
-      weight,
+      weight: Math.max(1, Math.round((weightMax * percentOf(nodeSmallId(BigInt(nodeId)))) / 100)),
       signerAddress: owner,
       models,
     },

@@ -1,10 +1,12 @@
 /** Discovery from the chain: the rows that the follower keeps, and the addresses that nodes' owners have registered. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChainState } from '../../chain/indexer/state.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ChainRecords } from '../../storage/chain-store.ts';
 import type { NodeRegistration, NodeRegistrations } from '../../storage/node-registrations.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import type { AddressBook } from '../nodes/address-book.ts';
+import type { Trust } from '../treasury/trust.ts';
 import {
   type ChainFleet,
   type ChainRows,
@@ -17,11 +19,13 @@ import type { DiscoverySource, Notify } from './source.ts';
 const sourceName = 'sui';
 
 export type SuiSourcePorts = {
-  readonly records: Pick<ChainRecords, 'load' | 'onChange' | 'saveStandings'>;
+  readonly records: Pick<ChainRecords, 'load' | 'onChange' | 'saveReport'>;
   readonly registrations: Pick<NodeRegistrations, 'list'>;
   readonly book: AddressBook;
   readonly defaults: ModelDefaults;
   readonly observe: (standings: ChainFleet['standings']) => void;
+  /** Told of each reading; the answer is how far nodes are to be trusted. */
+  readonly judge: (rows: ChainState) => Promise<Pick<Trust, 'percentOf'>>;
   readonly countFailure: (source: string) => void;
   readonly log: Logger;
 };
@@ -87,6 +91,7 @@ type ViewOptions = SuiSourcePorts & { readonly notify: Notify; readonly signal: 
 class SuiView {
   readonly #options: ViewOptions;
   #rows: ChainRows | undefined;
+  #trust: Pick<Trust, 'percentOf'> = { percentOf: () => 100 };
   #registrations: readonly NodeRegistration[] = [];
   #told = '';
   #saved = '';
@@ -126,6 +131,7 @@ class SuiView {
       const chain = await records.load();
       this.#registrations = await registrations.list();
       const waitMs = this.#rows ? lookupMsMax : firstLookupMsMax;
+      if (chain) this.#trust = await this.#options.judge(chain.state);
       this.#rows = chain?.state;
       const looking = book.update(this.#registrations).then(() => this.tell());
       await Promise.race([looking, sleep(waitMs, undefined, { ref: false })]);
@@ -149,6 +155,7 @@ class SuiView {
       rows: this.#rows,
       addresses,
       defaults,
+      percentOf: this.#trust.percentOf,
     });
     observe(standings);
     const version = fingerprintOf(fleet);
@@ -175,7 +182,7 @@ class SuiView {
     );
     if (json === this.#saved) return;
     try {
-      await this.#options.records.saveStandings(json);
+      await this.#options.records.saveReport('nodes', json);
       this.#saved = json;
     } catch (cause) {
       this.#options.log.warn({ err: cause }, 'how the nodes stand cannot be stored');

@@ -1,0 +1,50 @@
+/** What a node's claims say of it: more than we used is taken from us, and lowers its weight. Pure. */
+
+import type { StackClaim } from '../../chain/indexer/state.ts';
+import { type ClaimJudgement, judgeClaims } from '../../chain/keeper/claims.ts';
+import type { NodeSmallId, StackSmallId } from '../../domain/chain-ids.ts';
+
+type Record = { readonly claimed: bigint; readonly over: bigint };
+
+export type Trust = {
+  /** The largest loss first. */
+  readonly judgements: readonly ClaimJudgement[];
+  /** From 1 to 100, of a node's ordinary weight. */
+  percentOf(nodeId: NodeSmallId): number;
+  /** False where more was taken than is forgiven: its stacks are not worth buying. */
+  isTrusted(nodeId: NodeSmallId): boolean;
+};
+
+/** A node's count differs a little from ours, for example where an exchange broke. */
+const forgivenPercent = 5n;
+const percentLostPerPercent = 2n;
+const percent = 100n;
+
+/** Of all claims so far: a node that goes on honestly gets its weight back. */
+export function trustFrom(
+  claims: Iterable<StackClaim>,
+  used: ReadonlyMap<StackSmallId, bigint>,
+): Trust {
+  const judgements = judgeClaims(claims, used);
+  const records = new Map<NodeSmallId, Record>();
+  for (const { nodeId, claimed, over } of judgements) {
+    const record = records.get(nodeId) ?? { claimed: 0n, over: 0n };
+    records.set(nodeId, { claimed: record.claimed + claimed, over: record.over + over });
+  }
+  const overPercent = (nodeId: NodeSmallId): bigint => {
+    const record = records.get(nodeId);
+    // Rounded up, so that nothing small goes unseen.
+    return record && record.claimed > 0n
+      ? (record.over * percent + record.claimed - 1n) / record.claimed
+      : 0n;
+  };
+  return {
+    judgements,
+    percentOf(nodeId) {
+      const excess = overPercent(nodeId) - forgivenPercent;
+      const lost = excess > 0n ? excess * percentLostPerPercent : 0n;
+      return Number(lost >= percent ? 1n : percent - lost);
+    },
+    isTrusted: (nodeId) => overPercent(nodeId) <= forgivenPercent,
+  };
+}
