@@ -7,6 +7,7 @@ import { addChainCommands } from './commands/chain.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addModelCommands } from './commands/model.ts';
 import { addNodeCommands } from './commands/node.ts';
+import { addTreasuryCommands } from './commands/treasury.ts';
 
 export type ProgramContext = CommandContext & { readonly printError: (text: string) => void };
 
@@ -27,6 +28,7 @@ export async function runProgram(
   addModelCommands(program, context);
   addNodeCommands(program, context);
   addChainCommands(program, context);
+  addTreasuryCommands(program, context);
   addAuditCommand(program, context);
   inheritSettings(program);
 

@@ -1,10 +1,18 @@
-/** `chain status` and `chain nodes`: what is known of the chain, and why a node gets no requests. */
+/** `chain`: what is known of the network on Sui, why a node gets no requests, our stacks there, and who has paid. */
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Alarm, Progress } from '../../chain/indexer/state.ts';
 import { parseSuiAddress } from '../../domain/chain-ids.ts';
+import { formatMicroUsdc } from '../../domain/deposit.ts';
 import type { ChainRecords } from '../../storage/chain-store.ts';
-import { answer, type CommandContext, type Output, usageError } from '../command.ts';
+import {
+  answer,
+  type CommandContext,
+  CommandError,
+  type Output,
+  timeText,
+  usageError,
+} from '../command.ts';
 
 const standing = z.object({
   node: z.string(),
@@ -26,6 +34,16 @@ export function addChainCommands(program: Command, context: CommandContext): voi
     .description('the nodes of the contract, and why one gets no requests')
     .option('--json', 'print JSON')
     .action(async (options: Output) => showNodes(context, options));
+  chain
+    .command('stacks')
+    .description('the stacks that were bought, what was used of them, and what nodes claimed')
+    .option('--json', 'print JSON')
+    .action(async (options: Output) => showStacks(context, options));
+  chain
+    .command('deposits')
+    .description('what was sent to the gateway, and whose it is')
+    .option('--json', 'print JSON')
+    .action(async (options: Output) => showDeposits(context, options));
 }
 
 async function showStatus(context: CommandContext, options: Output): Promise<void> {
@@ -53,7 +71,7 @@ async function showStatus(context: CommandContext, options: Output): Promise<voi
 
 async function showNodes(context: CommandContext, options: Output): Promise<void> {
   const records = await recordsOf(context);
-  const json: unknown = JSON.parse((await records.standings()) ?? '[]');
+  const json: unknown = JSON.parse((await records.report('nodes')) ?? '[]');
   const value = z.array(standing).parse(json);
   const rows = value.map(({ models, reason, ...rest }) => ({
     ...rest,
@@ -63,7 +81,62 @@ async function showNodes(context: CommandContext, options: Output): Promise<void
   answer(context, options, { value, rows, ...(rows.length > 0 ? {} : { note: 'no nodes' }) });
 }
 
-async function recordsOf(context: CommandContext): Promise<ChainRecords> {
+async function showStacks(context: CommandContext, options: Output): Promise<void> {
+  const state = (await (await recordsOf(context)).load())?.state;
+  if (!state) throw new CommandError('The chain has not been read yet.');
+  const { unitPool } = await context.storage();
+  const models = new Map(
+    [...state.tasks.values()].map(({ taskId, model = '' }) => [taskId, model]),
+  );
+  const used = new Map<string, number>();
+  for (const model of new Set(models.values())) {
+    for (const stack of (await unitPool.state(model)).stacks) used.set(stack.id, stack.used);
+  }
+  const value = [...state.stacks.values()].map(({ stackId, nodeId, taskId, units, ...stack }) => {
+    const claim = state.claims.get(String(stackId));
+    const own = BigInt(used.get(String(stackId)) ?? 0);
+    const over = claim && claim.unitsClaimed > own ? claim.unitsClaimed - own : 0n;
+    return {
+      stack: String(stackId),
+      node: `sui-${nodeId}`,
+      model: models.get(taskId) ?? '',
+      units: String(units),
+      used: String(own),
+      price_usd: formatMicroUsdc(stack.pricePerMillion),
+      state: stack.standing,
+      claimed: claim ? String(claim.unitsClaimed) : '',
+      over_claimed: String(over),
+    };
+  });
+  const rows = value.toSorted((left, right) => Number(BigInt(left.stack) - BigInt(right.stack)));
+  answer(context, options, {
+    value: rows,
+    rows,
+    ...(rows.length > 0 ? {} : { note: 'no stacks' }),
+  });
+}
+
+async function showDeposits(context: CommandContext, options: Output): Promise<void> {
+  const books = await (await context.storage()).depositBooks();
+  const newestFirst = books
+    .flatMap(({ deposits }) => deposits)
+    .toSorted((left, right) => right.deposit.timeMs - left.deposit.timeMs);
+  const value = newestFirst.map(({ deposit, accountId, state }) => ({
+    time: timeText(deposit.timeMs),
+    digest: deposit.digest,
+    from: deposit.payer ?? '',
+    usd: formatMicroUsdc(deposit.amount),
+    state,
+    account: accountId ?? '',
+  }));
+  answer(context, options, {
+    value,
+    rows: value,
+    ...(value.length > 0 ? {} : { note: 'no deposits' }),
+  });
+}
+
+export async function recordsOf(context: CommandContext): Promise<ChainRecords> {
   const databaseId = parseSuiAddress(context.suiDatabase() ?? '');
   if (!databaseId) throw usageError('Set ATOMA_SUI_DATABASE to the id of the contract’s database.');
   return (await context.storage()).chain(databaseId);
