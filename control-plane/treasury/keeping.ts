@@ -33,9 +33,11 @@ export type KeepingOptions = {
   readonly nowMs: () => number;
   readonly backoffMs: (attempt: number) => number;
   readonly log: Logger;
+  /** After a death another process begins within this and a half. */
+  readonly leaseMs?: number;
 };
 
-const leaseMs = 5000;
+const leaseMsDefault = 5000;
 /** Between two looks: with nothing to buy, with a transaction that may land, and where money is lacking. */
 const idleMs = 2000;
 const inDoubtMs = 500;
@@ -46,7 +48,7 @@ const suiType = normalType('0x2::sui::SUI');
 
 /** Runs until the signal ends. Never rejects: what fails is logged and tried again. */
 export function keepStacks(options: KeepingOptions, signal: AbortSignal): Promise<void> {
-  const { store, log } = options;
+  const { store, log, leaseMs = leaseMsDefault } = options;
   const run = (lease: Lease, ending: AbortSignal) => keep(options, { lease, signal: ending });
   return leadInTurn({ store, leaseMs, log, task: 'buy stacks', run }, signal);
 }

@@ -15,15 +15,19 @@ export type Parties = {
 /** An address, or the file of the key that it belongs to, or both. */
 type Named = { readonly address: SuiAddress | undefined; readonly keyFile: string | undefined };
 
-/** Throws where a file holds no key, or the key of another address than the one that is given. */
+/** Throws where a file holds no key or that of another address, and where both parties are one. */
 export async function openParties(
   { owner, treasury }: { readonly owner: Named; readonly treasury: Named | undefined },
   passphrase: string | undefined,
 ): Promise<Parties> {
-  return {
-    stackOwner: await openParty(owner, { name: 'stack owner', passphrase }),
-    treasury: treasury && (await openParty(treasury, { name: 'treasury', passphrase })),
-  };
+  const stackOwner = await openParty(owner, { name: 'stack owner', passphrase });
+  const opened = treasury && (await openParty(treasury, { name: 'treasury', passphrase }));
+  if (opened?.address === stackOwner.address) {
+    throw new Error(
+      'the treasury and the stack owner are one; nodes can make that key sign anything',
+    );
+  }
+  return { stackOwner, treasury: opened };
 }
 
 async function openParty(

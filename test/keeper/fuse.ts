@@ -20,8 +20,12 @@ export class Crash extends Error {
   }
 }
 
-/** Breaks one of all calls to the node and the store. */
-export function createFuse() {
+/** Breaks one of all calls to the node and the store; `breakOff` throws, or ends the process. */
+export function createFuse(
+  breakOff: (broken: Break) => never = (broken) => {
+    throw new Crash(broken);
+  },
+) {
   let armed: Break | undefined;
   let calls = 0;
   const late: (() => Promise<unknown>)[] = [];
@@ -34,7 +38,7 @@ export function createFuse() {
       if (armed.how === 'after') await run(...args);
       if (armed.how === 'late') late.push(() => run(...args).catch(() => {}));
       if (armed.how === 'very late') veryLate.push(() => run(...args).catch(() => {}));
-      throw new Crash(armed);
+      return breakOff(armed);
     };
   return {
     arm(next: Break | undefined): void {

@@ -49,6 +49,7 @@ export async function startWorld() {
     seed,
     node,
     redis: own.redis,
+    redisUrl: own.server.url,
     contract,
     ids,
     nextKey: (): SigningKey => {
