@@ -9,6 +9,10 @@ export type CommandContext = {
   readonly envoyAdmin: () => string | undefined;
   /** The id of the contract's database; nothing where it is not set. */
   readonly suiDatabase: () => string | undefined;
+  /** What encrypts key files and opens them; nothing where it is not set. */
+  readonly keyPassphrase: () => Promise<string | undefined>;
+  /** All of standard input; nothing where a person sits there, whose screen would show it. */
+  readonly readInput: () => Promise<Buffer | undefined>;
   readonly print: (text: string) => void;
   readonly nowMs: () => number;
 };

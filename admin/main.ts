@@ -1,7 +1,9 @@
 /** `npm run admin -- …`: acts on the Redis of REDIS_URL, else on that of the instance in the data folder. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
+import { readKeyPassphrase } from '../runtime/key-passphrase.ts';
 import { createLogger } from '../runtime/log.ts';
 import { createStorage, type Storage } from '../storage/storage.ts';
 import { CommandError } from './command.ts';
@@ -47,6 +49,12 @@ const exitCode = await runProgram(process.argv.slice(2), {
   },
   envoyAdmin: () => process.env.ATOMA_ENVOY_ADMIN || readRunFile()?.envoyAdmin,
   suiDatabase: () => process.env.ATOMA_SUI_DATABASE || undefined,
+  keyPassphrase: () =>
+    readKeyPassphrase({
+      ATOMA_KEY_PASSPHRASE: process.env.ATOMA_KEY_PASSPHRASE || undefined,
+      ATOMA_KEY_PASSPHRASE_FILE: process.env.ATOMA_KEY_PASSPHRASE_FILE || undefined,
+    }),
+  readInput: async () => (process.stdin.isTTY ? undefined : buffer(process.stdin)),
   print: (text) => void process.stdout.write(`${text}\n`),
   printError: (text) => void process.stderr.write(`${text}\n`),
   nowMs: () => Date.now(),

@@ -5,6 +5,7 @@ import { addAccountCommands } from './commands/account.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addChainCommands } from './commands/chain.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addKeyFileCommands } from './commands/keyfile.ts';
 import { addModelCommands } from './commands/model.ts';
 import { addNodeCommands } from './commands/node.ts';
 import { addTreasuryCommands } from './commands/treasury.ts';
@@ -17,7 +18,7 @@ export async function runProgram(
   context: ProgramContext,
 ): Promise<number> {
   const program = new Command('admin')
-    .description('Accounts, keys, prices, nodes, the chain and the audit of a gateway.')
+    .description('Accounts, keys, key files, prices, nodes, the chain and the audit of a gateway.')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.print(text.trimEnd()),
@@ -25,6 +26,7 @@ export async function runProgram(
     });
   addAccountCommands(program, context);
   addKeyCommands(program, context);
+  addKeyFileCommands(program, context);
   addModelCommands(program, context);
   addNodeCommands(program, context);
   addChainCommands(program, context);

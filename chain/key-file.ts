@@ -54,7 +54,7 @@ const otherSchemes = new Map([
 ]);
 
 /** What a text is that is no Ed25519 entry of a keystore; nothing of it is repeated. */
-function whyNoKey(text: string): string {
+export function whyNoKey(text: string): string {
   if (text.startsWith('[')) return 'holds a whole keystore, where one entry of it is expected';
   if (text.startsWith('suiprivkey1')) {
     return 'holds a key as wallets export it; "admin keyfile import" makes a key file of it';
@@ -63,5 +63,5 @@ function whyNoKey(text: string): string {
   const scheme = bytes.length === 33 ? otherSchemes.get(bytes[0] ?? -1) : undefined;
   bytes.fill(0);
   if (scheme !== undefined) return `holds a ${scheme} key, where an Ed25519 key is needed`;
-  return 'holds no key: expected one entry of a Sui keystore, or an encrypted key file';
+  return 'holds no key: expected base64 of a flag byte and 32 bytes, as in a Sui keystore';
 }

@@ -27,7 +27,7 @@ export async function readKeyPassphrase(
 }
 
 /** The first and only line of the file. */
-async function readPassphraseFile(file: string): Promise<string> {
+export async function readPassphraseFile(file: string): Promise<string> {
   const bytes = await readPrivateFile(file);
   const text = bytes.toString('utf8').replace(/\r?\n$/, '');
   bytes.fill(0);
