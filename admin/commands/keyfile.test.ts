@@ -153,3 +153,16 @@ describe('keyfile encrypt', () => {
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('does not open') });
   });
 });
+
+describe('keyfile decrypt', () => {
+  it('gives the key back as the keystore entry that it was', async () => {
+    const [sealed, plain] = [newPath(), newPath()];
+    await json(['encrypt', await fileOf(entry), '--out', sealed], inEnvironment);
+    const refused = await keyfile(['decrypt', sealed, '--out', plain]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('is encrypted') });
+    const told = await json(['decrypt', sealed, '--out', plain], inEnvironment);
+    expect(told).toEqual({ file: plain, address: wallet.toSuiAddress(), encrypted: false });
+    expect(readFileSync(plain, 'utf8')).toBe(`${entry}\n`);
+    expect((await stat(plain)).mode & 0o777).toBe(0o600);
+  });
+});

@@ -1,4 +1,4 @@
-/** `keyfile create|show|encrypt|import`: the gateway's own signing keys, in files. Needs no running gateway. */
+/** `keyfile create|show|encrypt|decrypt|import`: the gateway's own signing keys, in files. Needs no running gateway. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -41,6 +41,15 @@ export function addKeyFileCommands(program: Command, context: CommandContext): v
     .option('--new-passphrase-file <file>', 'another passphrase than the one that opens it')
     .option('--json', 'print JSON')
     .action(async (file: string, options: Encrypting) => encrypt(context, file, options));
+  keyFile
+    .command('decrypt <file>')
+    .description('write a key as it stands, for another tool that is to sign with it')
+    .requiredOption('--out <file>', 'a file that does not exist yet')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: Writing) => {
+      const key = await readKeyFile(file, { passphrase: await context.keyPassphrase() });
+      await write(context, options, { key, passphrase: undefined });
+    });
   keyFile
     .command('import [file]')
     .description('take a keystore entry or suiprivkey1… from standard input, or from a file')
