@@ -1,0 +1,119 @@
+/** What whole answers and stream events have in common: a ciphertext, and a signed hash of what is in it. */
+import { timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { blake2b256 } from '../chain/blake2b.ts';
+import type { SigningKey } from '../chain/keystore.ts';
+import { signerOf, signHash } from '../chain/request-signature.ts';
+import { parseBase64, toBase64 } from './base64.ts';
+import { type ExchangeCipher, nonceBytes, tagBytes } from './cipher.ts';
+import { hashBytes, type Malformed } from './envelope.ts';
+
+/** Pictures as base64 within base64 fit. */
+const answerCharsMax = 64 * 1024 * 1024;
+
+export type AnswerText = {
+  readonly nonce: Uint8Array;
+  readonly ciphertext: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly signature: string;
+  /** In clear and of no signer: what billing sees. Nothing where the node told nothing. */
+  readonly usage: unknown;
+};
+
+export type OpenedAnswer = {
+  readonly kind: 'opened';
+  readonly plaintext: Uint8Array;
+  /** Who signed; whether that is the node is the caller's to compare. */
+  readonly signerAddress: string;
+  readonly usage: unknown;
+  /** Whoever sees the traffic learns from it; to refuse or to warn is the caller's policy. */
+  readonly isNonceRepeated: boolean;
+};
+
+export type AnswerFault =
+  | Malformed
+  | { readonly kind: 'undecryptable' | 'hash-differs' | 'signature-invalid' };
+
+const shape = z.looseObject({
+  nonce: z.string(),
+  ciphertext: z.string(),
+  response_hash: z.string(),
+  signature: z.string(),
+  usage: z.unknown().optional(),
+});
+
+const malformed = (field: string, expected: string): Malformed => ({
+  kind: 'malformed',
+  field,
+  expected,
+});
+
+/** Reads an answer or an event; fields that are not known are ignored, as all clients do. */
+export function parseAnswer(text: string): AnswerText | Malformed {
+  if (text.length > answerCharsMax) return malformed('', `at most ${answerCharsMax} characters`);
+  const parsed = shape.safeParse(parseJson(text));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return malformed(String(issue?.path[0] ?? ''), 'a JSON object with fields of their types');
+  }
+  const nonce = parseBase64(parsed.data.nonce);
+  if (nonce?.length !== nonceBytes) return malformed('nonce', `base64 of ${nonceBytes} bytes`);
+  const ciphertext = parseBase64(parsed.data.ciphertext);
+  if (!ciphertext || ciphertext.length < tagBytes) {
+    return malformed('ciphertext', 'base64 of a ciphertext with its tag');
+  }
+  const hash = parseBase64(parsed.data.response_hash);
+  if (hash?.length !== hashBytes) return malformed('response_hash', `base64 of ${hashBytes} bytes`);
+  const { signature, usage } = parsed.data;
+  if (!parseBase64(signature)) return malformed('signature', 'base64 of a signature');
+  return { nonce, ciphertext, hash, signature, usage };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Opens what was read, and checks the hash and the signature over the plaintext. */
+export function openAnswer(
+  answer: AnswerText,
+  options: { readonly cipher: ExchangeCipher; readonly isNonceRepeated: boolean },
+): OpenedAnswer | AnswerFault {
+  const { hash, signature, usage } = answer;
+  const { isNonceRepeated } = options;
+  const plaintext = options.cipher.open(answer);
+  if (!plaintext) return { kind: 'undecryptable' };
+  if (!timingSafeEqual(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
+  const signerAddress = signerOf(hash, signature);
+  if (signerAddress === undefined) return { kind: 'signature-invalid' };
+  return { kind: 'opened', plaintext, signerAddress, usage, isNonceRepeated };
+}
+
+export type AnswerToSeal = {
+  /** The JSON of the backend, usage included, without signature. */
+  readonly plaintext: Uint8Array;
+  /** Compact JSON; nothing for pictures, and for the chunks before the one that carries it. */
+  readonly usage: string | undefined;
+};
+
+/** The members of an answer as JSON texts; their order differs between whole answers and events. */
+export function sealMembers(
+  plaintext: Uint8Array,
+  options: {
+    readonly cipher: ExchangeCipher;
+    readonly key: SigningKey;
+    readonly nonce: Uint8Array;
+  },
+) {
+  const { cipher, key, nonce } = options;
+  const hash = blake2b256(plaintext);
+  return {
+    nonce: `"nonce":"${toBase64(nonce)}"`,
+    ciphertext: `"ciphertext":"${toBase64(cipher.seal({ nonce, plaintext }))}"`,
+    hash: `"response_hash":"${toBase64(hash)}"`,
+    signature: `"signature":"${signHash(key, hash)}"`,
+  };
+}
