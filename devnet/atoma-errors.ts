@@ -25,6 +25,14 @@ export function atomaError(error: AtomaError, message: string): Answer {
   return bodyAnswer({ status, body: bodyOf(code, words) });
 }
 
+export type Refused = { readonly kind: 'refused'; readonly answer: Answer };
+
+/** The same as the end of an admission. */
+export const refuse = (error: AtomaError, message: string): Refused => ({
+  kind: 'refused',
+  answer: atomaError(error, message),
+});
+
 /** The body that belongs to a status, for faults. */
 export function atomaErrorBody(status: number): string {
   const known = Object.values(errors).findLast((error) => error.status === status);

@@ -1,9 +1,15 @@
 /** A stand-in for an Atoma node: it demands a signed body and a prepaid stack, and signs what it answers. */
+import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { blake2b256 } from '../chain/blake2b.ts';
 import { parseKeystoreEntry, type SigningKey, toKeystoreEntry } from '../chain/keystore.ts';
+import { toBase64 } from '../confidential/base64.ts';
+import { createKeyPair, eraseKeyPair, type RandomBytes } from '../confidential/keys.ts';
+import type { NoncePolicy } from '../confidential/stream.ts';
 import { type Answer, bodyAnswer } from './answer.ts';
 import { admit } from './atoma-admission.ts';
+import { erasing } from './atoma-confidential.ts';
 import { atomaError, atomaErrorBody } from './atoma-errors.ts';
+import { plainPrinter, sealedPrinter } from './atoma-printer.ts';
 import { createStreamStops, signedAnswer } from './atoma-reply.ts';
 import { type NodeHandle, type NodeServerOptions, startNodeServer } from './node-server.ts';
 import type { ServedModel } from './served-model.ts';
@@ -18,6 +24,10 @@ export type AtomaNodeOptions = NodeServerOptions & {
   readonly keepAliveMs?: number;
   /** Requests at the same time; more are answered 429. */
   readonly parallelMax?: number;
+  /** Nonces of sealed streams; `shared`, as the published node takes them, unless given. */
+  readonly nonces?: NoncePolicy;
+  /** For the pairs, and for the nonces of answers. */
+  readonly randomBytes?: RandomBytes;
 };
 
 export type AtomaNodeHandle = NodeHandle & {
@@ -26,6 +36,10 @@ export type AtomaNodeHandle = NodeHandle & {
   sellStack(grant: StackGrant): void;
   /** Closes a stack as a settlement on chain does: further requests for it are answered 423. */
   lockStack(id: string): void;
+  /** The X25519 key to which requests are sealed at present, in base64; it has no other life than this process. */
+  sealingKey(): string;
+  /** Takes a new pair; requests that were sealed to the old one fail, with no grace. */
+  rotateSealingKey(): void;
 };
 
 // The real node means seconds and uses milliseconds.
@@ -34,13 +48,15 @@ const keepAliveMsDefault = 15;
 /** Starts the node. */
 export async function createAtomaNode(options: AtomaNodeOptions): Promise<AtomaNodeHandle> {
   const { models, keepAliveMs = keepAliveMsDefault, parallelMax = 100_000 } = options;
-  const { nowMs = Date.now } = options;
+  const { nowMs = Date.now, nonces = 'shared', randomBytes = systemRandomBytes } = options;
   const key = signingKeyOf(options);
+  let pair = createKeyPair(randomBytes);
   const stacks = createStacks(options.stacks);
   const stops = createStreamStops();
   let open = 0;
 
   const node = await startNodeServer(options, {
+    opensSealed: true,
     errorBody: atomaErrorBody,
     openChanged(now) {
       open = now;
@@ -54,21 +70,27 @@ export async function createAtomaNode(options: AtomaNodeOptions): Promise<AtomaN
     },
     answer(request) {
       const isOverloaded = open > parallelMax;
-      const admission = admit(request, { models, stacks, isOverloaded });
+      const admission = admit(request, { models, stacks, isOverloaded, pair });
       if (admission.kind === 'refused') return admission.answer;
       const { requestId } = request;
+      const { cipher } = admission;
       if (admission.isStream && requestId === '') {
+        cipher?.erase();
         return atomaError('internal', 'A stream needs X-Request-Id.');
       }
-      return signedAnswer({
+      const printer = cipher
+        ? sealedPrinter({ cipher, key, nonces, randomBytes })
+        : plainPrinter(key);
+      const answer = signedAnswer({
         admission,
         request,
         identity: { requestId, createdSeconds: Math.floor(nowMs() / 1000) },
-        key,
+        printer,
         keepAliveMs,
         stacks,
         stops,
       });
+      return cipher ? erasing(answer, cipher) : answer;
     },
   });
 
@@ -78,6 +100,11 @@ export async function createAtomaNode(options: AtomaNodeOptions): Promise<AtomaN
     stacks: stacks.list,
     sellStack: stacks.add,
     lockStack: stacks.lock,
+    sealingKey: () => toBase64(pair.publicKey),
+    rotateSealingKey() {
+      eraseKeyPair(pair);
+      pair = createKeyPair(randomBytes);
+    },
   });
 }
 

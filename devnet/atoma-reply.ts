@@ -1,9 +1,9 @@
 /** Signed answers and chunks of an Atoma node (node protocol, sections 9, 10 and 15). */
-import type { SigningKey } from '../chain/keystore.ts';
-import { signResponse } from '../chain/response-signature.ts';
 import { noUsage, type Usage } from '../domain/usage.ts';
 import { type Answer, frameOf, type NodeEvent } from './answer.ts';
 import type { Admission } from './atoma-admission.ts';
+import { atomaError } from './atoma-errors.ts';
+import type { AnswerPrinter } from './atoma-printer.ts';
 import { type Fault, reportUnder } from './faults.ts';
 import type { NodeRequest } from './node-server.ts';
 import type { TextRequest } from './requests.ts';
@@ -41,7 +41,7 @@ type Work = {
   readonly admission: Admission;
   readonly request: NodeRequest;
   readonly identity: Identity;
-  readonly key: SigningKey;
+  readonly printer: AnswerPrinter;
   readonly keepAliveMs: number;
   readonly stacks: Stacks;
   readonly stops: ReturnType<typeof createStreamStops>;
@@ -83,23 +83,35 @@ function settle({ admission, stacks }: Work, actualUnits: number): void {
   stacks.settle(admission.hold, { actualUnits, inputEstimate: admission.estimate.inputUnits });
 }
 
-/** Embeddings and pictures: the units stay held and the stack counts as busy for ever. */
+/**
+ * Embeddings and pictures: the units stay held and the stack counts as busy for ever, except that sealed ones end, free
+ * of charge.
+ */
 const unsettled = (json: object, work: Work, usage: Usage | undefined) =>
-  jsonAnswer(json, work, { tokens: 0, usage, ended: () => undefined });
+  jsonAnswer(json, work, {
+    tokens: 0,
+    usage,
+    ended() {
+      if (work.admission.cipher) settle(work, 0);
+    },
+  });
 
 function jsonAnswer(
   json: object,
-  { key, request }: Work,
+  work: Work,
   rest: Pick<Answer & { kind: 'body' }, 'tokens' | 'usage' | 'ended'>,
 ): Answer {
-  const body = signed(json, { key, fault: request.fault });
+  const { admission, printer, request } = work;
+  if (admission.cipher && rest.usage === undefined) {
+    settle(work, 0);
+    return atomaError('internal', 'The backend told no usage.');
+  }
+  const body = spoilUnder(request.fault, printer.whole(json));
   return { kind: 'body', status: 200, contentType: 'application/json', body, ...rest };
 }
 
-function signed(json: object, options: { key: SigningKey; fault: Fault | undefined }): string {
-  const text = signResponse(options.key, JSON.stringify(json));
-  return options.fault?.kind === 'bad-signature' ? spoil(text) : text;
-}
+const spoilUnder = (fault: Fault | undefined, text: string) =>
+  fault?.kind === 'bad-signature' ? spoil(text) : text;
 
 /** Changes one character amid the signature. */
 function spoil(text: string): string {
@@ -133,9 +145,9 @@ function* streamEvents(options: {
   progress: { chunks: number };
 }): Generator<NodeEvent> {
   const { parsed, reply, work, stop, progress } = options;
-  const { admission, identity, key, request } = work;
-  const event = (json: object, tokens: number, usage: Usage | undefined): NodeEvent => ({
-    text: frameOf(signed(json, { key, fault: request.fault })),
+  const { admission, identity, printer, request } = work;
+  const event = (text: string, tokens: number, usage: Usage | undefined): NodeEvent => ({
+    text: frameOf(spoilUnder(request.fault, text)),
     tokens,
     usage,
   });
@@ -143,14 +155,15 @@ function* streamEvents(options: {
     if (stop.isStopped) {
       const inputTokens = admission.estimate.inputUnits;
       const usage = { ...noUsage, inputTokens, outputTokens: progress.chunks };
-      yield event({ ...json, usage: usageObject(usage) }, tokens, usage);
+      yield event(printer.stopped(json, usageObject(usage)), tokens, usage);
       return;
     }
     progress.chunks += 1;
-    yield event(json, tokens, undefined);
+    yield event(printer.event(json), tokens, undefined);
   }
   // The node asks its backend for usage whatever the caller wants, and sends no end marker.
   if (reply.reported) {
-    yield event(usageChunk(parsed, identity, reply.reported), 0, reply.reported);
+    const chunk = usageChunk(parsed, identity, reply.reported);
+    yield event(printer.event(chunk), 0, reply.reported);
   }
 }

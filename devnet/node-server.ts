@@ -23,18 +23,24 @@ const endpointPaths = {
   images: '/v1/images/generations',
 } as const satisfies Record<Endpoint, string>;
 
+/** The paths of sealed requests have one more part behind the version (Atoma node protocol, section 1). */
+const sealedPathPattern = /^\/v1\/confidential(?=\/)/;
+
 export type NodeRequest = {
   readonly endpoint: Endpoint;
+  /** Came by the path for sealed requests. */
+  readonly isSealed: boolean;
   readonly requestId: string;
   readonly header: (name: string) => string | undefined;
   readonly body: string;
-  readonly bodyBytes: number;
+  readonly bytes: Uint8Array;
   readonly fault: Fault | undefined;
   readonly pace: Pace;
 };
 
 /** What one protocol adds. */
 export type NodeProtocol = {
+  readonly opensSealed: boolean;
   readonly answer: (request: NodeRequest) => Answer;
   /** Every other path; nothing where there is no such page. */
   readonly page: (options: {
@@ -80,8 +86,8 @@ export async function startNodeServer(
 
   const server = createServer((request, response) => {
     const signal = closeSignalOf(response);
-    const endpoint = endpointOf(request);
-    if (!endpoint) {
+    const route = routeOf(request, protocol);
+    if (!route) {
       const answer = pageOf(request, protocol);
       request.resume();
       void deliver(answer, { response, fault: undefined, pace, signal, sent: () => undefined });
@@ -94,18 +100,18 @@ export async function startNodeServer(
       records.end(record);
       protocol.openChanged(records.openRequests());
     });
-    void serve({ endpoint, request, response, signal, fault, record });
+    void serve({ route, request, response, signal, fault, record });
   });
 
   async function serve(exchange: {
-    endpoint: Endpoint;
+    route: Route;
     request: IncomingMessage;
     response: ServerResponse;
     signal: AbortSignal;
     fault: Fault | undefined;
     record: ReceivedRequest;
   }): Promise<void> {
-    const { endpoint, request, response, signal, fault, record } = exchange;
+    const { route, request, response, signal, fault, record } = exchange;
     if (fault?.kind === 'refuse') {
       request.socket.resetAndDestroy();
       return;
@@ -120,8 +126,7 @@ export async function startNodeServer(
     }
     const { requestId } = record;
     const header = (name: string) => request.headers[name]?.toString();
-    const bodyBytes = bytes.length;
-    const answer = protocol.answer({ endpoint, requestId, header, body, bodyBytes, fault, pace });
+    const answer = protocol.answer({ ...route, requestId, header, body, bytes, fault, pace });
     const outcome = await deliver(answer, {
       response,
       fault,
@@ -159,10 +164,14 @@ export async function startNodeServer(
   };
 }
 
-function endpointOf({ method, url }: IncomingMessage): Endpoint | undefined {
-  if (method !== 'POST') return undefined;
-  const [path] = (url ?? '').split('?');
-  return endpoints.find((endpoint) => endpointPaths[endpoint] === path);
+type Route = Pick<NodeRequest, 'endpoint' | 'isSealed'>;
+
+function routeOf(request: IncomingMessage, { opensSealed }: NodeProtocol): Route | undefined {
+  if (request.method !== 'POST') return undefined;
+  const [path = ''] = (request.url ?? '').split('?');
+  const plainPath = opensSealed ? path.replace(sealedPathPattern, '/v1') : path;
+  const endpoint = endpoints.find((candidate) => endpointPaths[candidate] === plainPath);
+  return endpoint && { endpoint, isSealed: plainPath !== path };
 }
 
 function pageOf({ method = '', url = '', headers }: IncomingMessage, protocol: NodeProtocol) {

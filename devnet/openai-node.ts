@@ -36,6 +36,7 @@ export function createOpenAiNode(options: OpenAiNodeOptions): Promise<NodeHandle
   let open = 0;
   const createdSeconds = () => Math.floor(nowMs() / 1000);
   return startNodeServer(options, {
+    opensSealed: false,
     errorBody: (status) => errorBody({ status, message: `The server answers ${status}.` }),
     openChanged(now) {
       open = now;

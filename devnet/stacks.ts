@@ -63,7 +63,9 @@ export function createStacks(grants: readonly StackGrant[]) {
     ): void {
       const { stack, units } = hold;
       const { actualUnits, inputEstimate } = options;
-      stack.usedUnits = Math.max(0, stack.usedUnits - units + actualUnits - inputEstimate);
+      const usedUnits = Math.max(0, stack.usedUnits - units + actualUnits - inputEstimate);
+      // Its database refuses more than the stack has, and what would have been charged is lost.
+      if (usedUnits <= stack.units) stack.usedUnits = usedUnits;
       stack.consumedUnits += actualUnits - units;
       stack.running -= 1;
       lockWhenUsed(stack);
