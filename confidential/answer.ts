@@ -6,7 +6,8 @@ import type { SigningKey } from '../chain/keystore.ts';
 import { signerOf, signHash } from '../chain/request-signature.ts';
 import { parseBase64, toBase64 } from './base64.ts';
 import { type ExchangeCipher, nonceBytes, tagBytes } from './cipher.ts';
-import { hashBytes, type Malformed } from './envelope.ts';
+import { hashBytes } from './envelope.ts';
+import { type Malformed, malformed, readJson } from './reading.ts';
 
 /** Pictures as base64 within base64 fit. */
 const answerCharsMax = 64 * 1024 * 1024;
@@ -42,39 +43,23 @@ const shape = z.looseObject({
   usage: z.unknown().optional(),
 });
 
-const malformed = (field: string, expected: string): Malformed => ({
-  kind: 'malformed',
-  field,
-  expected,
-});
-
 /** Reads an answer or an event; fields that are not known are ignored, as all clients do. */
 export function parseAnswer(text: string): AnswerText | Malformed {
   if (text.length > answerCharsMax) return malformed('', `at most ${answerCharsMax} characters`);
-  const parsed = shape.safeParse(parseJson(text));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return malformed(String(issue?.path[0] ?? ''), 'a JSON object with fields of their types');
-  }
-  const nonce = parseBase64(parsed.data.nonce);
+  const parsed = readJson(text, shape);
+  if (parsed.kind === 'malformed') return parsed;
+  const { value } = parsed;
+  const nonce = parseBase64(value.nonce);
   if (nonce?.length !== nonceBytes) return malformed('nonce', `base64 of ${nonceBytes} bytes`);
-  const ciphertext = parseBase64(parsed.data.ciphertext);
+  const ciphertext = parseBase64(value.ciphertext);
   if (!ciphertext || ciphertext.length < tagBytes) {
     return malformed('ciphertext', 'base64 of a ciphertext with its tag');
   }
-  const hash = parseBase64(parsed.data.response_hash);
+  const hash = parseBase64(value.response_hash);
   if (hash?.length !== hashBytes) return malformed('response_hash', `base64 of ${hashBytes} bytes`);
-  const { signature, usage } = parsed.data;
+  const { signature, usage } = value;
   if (!parseBase64(signature)) return malformed('signature', 'base64 of a signature');
   return { nonce, ciphertext, hash, signature, usage };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Opens what was read, and checks the hash and the signature over the plaintext. */

@@ -112,6 +112,13 @@ describe('an envelope', () => {
     }
   });
 
+  it('is not taken for a refusal where it names itself one', () => {
+    const named = Buffer.from(`${body.slice(0, -1)},"kind":"malformed"}`);
+    const ignored = parseEnvelope(named, { unknownFields: 'ignored' });
+    expect(ignored).toMatchObject({ stackSmallId: 7n });
+    expect(ignored).not.toHaveProperty('kind');
+  });
+
   it('is refused with an unknown field by a gateway only', () => {
     const more = Buffer.from(`${body.slice(0, -1)},"priority":1}`);
     expect(readEnvelope(more)).toMatchObject({ kind: 'malformed' });

@@ -8,6 +8,7 @@ import { scanObject } from '../domain/json-scan.ts';
 import { parseBase64, toBase64 } from './base64.ts';
 import { nonceBytes, tagBytes } from './cipher.ts';
 import { isCanonicalKey, publicKeyBytes, saltBytes } from './keys.ts';
+import { type Malformed, malformed, readJson } from './reading.ts';
 
 /** Beyond it a node's extractor refuses, after it has taken the units (Atoma node protocol, section 5). */
 export const plaintextBytesMax = 2 * 1024 * 1024;
@@ -52,19 +53,6 @@ export type Envelope = Clear & {
   readonly plaintextHash: Uint8Array;
 };
 
-/** Says which field is wrong and what was expected, never what came. */
-export type Malformed = {
-  readonly kind: 'malformed';
-  readonly field: string;
-  readonly expected: string;
-};
-
-const malformed = (field: string, expected: string): Malformed => ({
-  kind: 'malformed',
-  field,
-  expected,
-});
-
 /** Reads a body as a gateway does: nothing unknown, everything in its one form. */
 export function readEnvelope(body: Uint8Array): Envelope | Malformed {
   const text = parseEnvelope(body, { unknownFields: 'refused' });
@@ -93,20 +81,19 @@ export function parseEnvelope(
   options: { readonly unknownFields: 'refused' | 'ignored' },
 ): EnvelopeText | Malformed {
   if (body.length > envelopeBytesMax) return malformed('', `at most ${envelopeBytesMax} bytes`);
-  const parsed = shape.safeParse(parseJson(body));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return malformed(String(issue?.path[0] ?? ''), 'a JSON object with fields of their types');
-  }
+  const text = decodeText(body);
+  if (text === undefined) return malformed('', 'UTF-8');
+  const parsed = readJson(text, shape);
+  if (parsed.kind === 'malformed') return parsed;
   const numbers = numberTextsOf(body, options.unknownFields);
-  return 'kind' in numbers ? numbers : toEnvelopeText(parsed.data, numbers);
+  return 'kind' in numbers ? numbers : toEnvelopeText(parsed.value, numbers);
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function parseJson(body: Uint8Array): unknown {
+function decodeText(body: Uint8Array): string | undefined {
   try {
-    return JSON.parse(strictUtf8.decode(body));
+    return strictUtf8.decode(body);
   } catch {
     return undefined;
   }
