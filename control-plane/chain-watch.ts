@@ -31,6 +31,7 @@ export async function watchChain(
 function createLook({ records, fullNode, metrics, log }: ChainWatchPorts) {
   const told = new Set<string>();
   let state = '';
+  let isReachable = true;
 
   function showProgress(progress: Progress | undefined): void {
     const kind = progress?.status.kind ?? 'starting';
@@ -51,6 +52,15 @@ function createLook({ records, fullNode, metrics, log }: ChainWatchPorts) {
     }
   }
 
+  function showReachable(now: boolean, cause?: unknown): void {
+    metrics.reachable.set(Number(now));
+    if (now !== isReachable && now) log.info('the full node answers again');
+    if (now !== isReachable && !now) {
+      log.error({ err: cause }, 'the full node or the records of the chain do not answer');
+    }
+    isReachable = now;
+  }
+
   return async function look(signal: AbortSignal): Promise<void> {
     try {
       const progress = await records.progress();
@@ -58,10 +68,9 @@ function createLook({ records, fullNode, metrics, log }: ChainWatchPorts) {
       showAlarms(await records.alarms());
       const { height } = await fullNode.view(signal);
       if (progress) metrics.lag.set(Math.max(0, Number(height - progress.covered)));
-      metrics.reachable.set(1);
-    } catch {
-      // Whoever reads or follows says what is wrong; here it is only shown.
-      metrics.reachable.set(0);
+      showReachable(true);
+    } catch (cause) {
+      if (!signal.aborted) showReachable(false, cause);
     }
   };
 }
