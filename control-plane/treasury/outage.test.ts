@@ -4,8 +4,13 @@ import { Transaction } from '@mysten/sui/transactions';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSuiClient, keyOf, signAndSend, success } from '../../devnet/sui/testing.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
+import {
+  model,
+  startTreasuryWorld,
+  type TreasuryWorld,
+  treasury,
+} from '../../test/keeper/treasury-world.ts';
 import { testKey } from '../nodes/testing.ts';
-import { model, startTreasuryWorld, type TreasuryWorld, treasury } from './testing.ts';
 
 const patience = { timeout: 30_000, interval: 50 };
 const hourMs = 3_600_000;

@@ -3,9 +3,14 @@ import { Transaction } from '@mysten/sui/transactions';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSuiClient, keyOf, signAndSend, success } from '../../devnet/sui/testing.ts';
 import { parseConfig } from '../../runtime/config.ts';
+import {
+  stackOwner,
+  startTreasuryWorld,
+  type TreasuryWorld,
+  treasury,
+} from '../../test/keeper/treasury-world.ts';
 import { configSchema } from '../config.ts';
 import { testKey } from '../nodes/testing.ts';
-import { stackOwner, startTreasuryWorld, type TreasuryWorld, treasury } from './testing.ts';
 
 const patience = { timeout: 15_000, interval: 50 };
 

@@ -3,6 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toKeystoreEntry } from '../../chain/keystore.ts';
+import { startChain } from '../../control-plane/chain.ts';
+import { chainSettingsOf } from '../../control-plane/chain-settings.ts';
+import { configSchema } from '../../control-plane/config.ts';
+import { createFleetRecorder } from '../../control-plane/discovery/testing.ts';
+import { signedRegistration, testKey } from '../../control-plane/nodes/testing.ts';
+import { openParties } from '../../control-plane/treasury/keys.ts';
 import { type FullNode as StandIn, startFullNode } from '../../devnet/sui/full-node.ts';
 import { type AtomaWorld, setUpAtoma } from '../../devnet/sui/testing.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
@@ -14,13 +20,7 @@ import {
 } from '../../runtime/metrics.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
-import { startRedis } from '../../test/redis.ts';
-import { startChain } from '../chain.ts';
-import { chainSettingsOf } from '../chain-settings.ts';
-import { configSchema } from '../config.ts';
-import { createFleetRecorder } from '../discovery/testing.ts';
-import { signedRegistration, testKey } from '../nodes/testing.ts';
-import { openParties } from './keys.ts';
+import { startRedis } from '../redis.ts';
 
 /** The one task of the chain. */
 export const model = 'test-model';
