@@ -25,7 +25,10 @@ export const accountKeys = (accountId: string) => ({
 });
 
 export const poolKeys = (model: string) => ({
-  /** Hash `free held`, and per stack `units:<id> used:<id> live:<id>`; lives for ever. */
+  /**
+   * Hash `free held`, and per stack `units:<id> used:<id> live:<id>`, and where its node refused it `out:<id>` (`closed`,
+   * or until when it rests, in ms) and `rests:<id>` (how often since it last paid); lives for ever.
+   */
   pool: `{model:${model}}:pool`,
   /** Hash `requestId -> units` of open holds; a field lives as long as its hold. */
   holds: `{model:${model}}:holds`,
@@ -129,4 +132,5 @@ export const channels = {
   catalogue: 'catalogue-changed',
   causes: 'exchange-broken',
   chain: 'chain-changed',
+  stacks: 'stack-refused',
 } as const;

@@ -37,6 +37,7 @@ export const scripts = {
   unitSettle: loadScript('common', 'unit-settle'),
   unitExpire: loadScript('common', 'unit-expire'),
   unitSync: loadScript('common', 'unit-sync'),
+  unitRefuse: loadScript('common', 'unit-refuse'),
   leaseAcquire: loadScript('lease-acquire'),
   leaseRenew: loadScript('lease-renew'),
   leaseRelease: loadScript('lease-release'),

@@ -52,8 +52,8 @@ describe.each(redisKinds)('storage over $name', ({ start }) => {
         free: 11,
         held: 0,
         stacks: [
-          { id: 's1', units: 10, used: 4, free: 6, live: true },
-          { id: 's2', units: 5, used: 0, free: 5, live: true },
+          { id: 's1', units: 10, used: 4, free: 6, live: true, refused: 'no' },
+          { id: 's2', units: 5, used: 0, free: 5, live: true, refused: 'no' },
         ],
       });
     });

@@ -19,14 +19,14 @@ import { createNodeRegistrations, type NodeRegistrations } from './node-registra
 import { createPrices, type Prices } from './prices.ts';
 import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
-import { createUnitPool, type StackKeeper } from './unit-pool.ts';
+import { createUnitPool, type StackKeeper, type StackRefusals } from './unit-pool.ts';
 import { createUsageList, type UsageList } from './usage-list.ts';
 import { createUseSamples, type UseSamples } from './use-samples.ts';
 import { createWalletLinks, type WalletLinks } from './wallet-links.ts';
 
 export type Storage = {
   readonly ledger: Ledger;
-  readonly unitPool: UnitPool & StackKeeper;
+  readonly unitPool: UnitPool & StackKeeper & StackRefusals;
   readonly accounts: Accounts;
   readonly apiKeys: ApiKeys;
   readonly prices: Prices;

@@ -12,6 +12,7 @@ if stack == '' then return 1 end
 local record = redis.call('HMGET', KEYS[1], 'units:' .. stack, 'used:' .. stack, 'live:' .. stack)
 local units, before = tonumber(record[1] or '0'), tonumber(record[2] or '0')
 redis.call('HINCRBY', KEYS[1], 'used:' .. stack, integer(used))
+if used > 0 then redis.call('HDEL', KEYS[1], 'rests:' .. stack) end
 if record[3] == '1' then
   local freeBefore, freeAfter = math.max(0, units - before), math.max(0, units - before - used)
   redis.call('HINCRBY', KEYS[1], 'free', integer(freeAfter - freeBefore))
