@@ -84,7 +84,7 @@ const publisher = new Publisher({
   listPrices: storage.prices.list,
   stackUse: async (model) => {
     const { stacks } = await storage.unitPool.state(model);
-    return new Map(stacks.map(({ id, used }) => [id, used]));
+    return new Map(stacks.map((stack) => [stack.id, stack]));
   },
   syncStacks: storage.unitPool.syncStacks,
   observe: createObserver(metrics),
@@ -95,6 +95,10 @@ closing.add('publisher', () => publisher.close());
 closing.add(
   'prices',
   storage.prices.onChange(() => publisher.refresh()),
+);
+closing.add(
+  'refusals',
+  storage.unitPool.onRefusal(() => publisher.refresh()),
 );
 
 // Discovery before the servers, so that the first Envoy to ask finds an answer.

@@ -1,16 +1,15 @@
 /** Keeps the gauges of the fleet up to date. */
-import type { Fleet } from '../domain/fleet.ts';
-import type { Catalogue } from '../domain/model.ts';
 import type { createFleetMetrics } from '../runtime/metrics.ts';
 import { type ModelState, stateOf } from './catalogue.ts';
-import { poolsOf, type StackUses, unitsLeft } from './stacks.ts';
+import type { Seen } from './publisher.ts';
+import { poolsOf, unitsLeft, unitsRefused } from './stacks.ts';
 
 export type FleetMetrics = ReturnType<typeof createFleetMetrics>;
 
 const states: readonly ModelState[] = ['callable', 'unserved', 'unpriced'];
 
 export function createObserver(metrics: FleetMetrics) {
-  return function observe(seen: { fleet: Fleet; catalogue: Catalogue; uses: StackUses }): void {
+  return function observe(seen: Seen): void {
     metrics.nodes.set(seen.fleet.nodes.length);
     for (const state of states) {
       const count = seen.catalogue.models.filter((model) => stateOf(model) === state).length;
@@ -20,6 +19,10 @@ export function createObserver(metrics: FleetMetrics) {
     metrics.freeUnits.reset();
     for (const [model, stacks] of poolsOf(seen.fleet)) {
       metrics.freeUnits.set({ model }, unitsLeft(stacks, seen.uses.get(model) ?? new Map()));
+    }
+    metrics.refusedUnits.reset();
+    for (const [model, stacks] of poolsOf(seen.discovered)) {
+      metrics.refusedUnits.set({ model }, unitsRefused(stacks, seen.uses.get(model) ?? new Map()));
     }
   };
 }

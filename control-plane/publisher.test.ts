@@ -4,7 +4,10 @@ import type { Catalogue } from '../domain/model.ts';
 import { silentLog } from '../runtime/silent-log.ts';
 import type { Prices } from './catalogue.ts';
 import { leavingGraceMs, Publisher } from './publisher.ts';
+import type { StackUse } from './stacks.ts';
 import { testFleet, testOffer, testPrice } from './testing.ts';
+
+type Refused = 'no' | 'resting' | 'closed';
 
 const publishers: Publisher[] = [];
 afterEach(async () => {
@@ -14,10 +17,10 @@ afterEach(async () => {
 /** A publisher that writes down what it does, in order. */
 function createRecorded() {
   const events: string[] = [];
-  const used = new Map<string, Map<string, number>>();
+  const stacksKnown = new Map<string, { used: number; live: boolean; refused: Refused }>();
   const world = {
     events,
-    used,
+    stacksKnown,
     away: new Set<string>(),
     prices: new Map() as Prices,
     configured: emptyFleet as Fleet,
@@ -46,21 +49,27 @@ function createRecorded() {
       reach();
       return world.prices;
     },
-    async stackUse(model) {
+    async stackUse(): Promise<StackUse> {
       reach();
-      return used.get(model) ?? new Map();
+      return new Map(stacksKnown);
     },
     async syncStacks(model, stacks) {
       reach();
       world.pools.set(model, stacks);
-      for (const { id } of stacks) used.set(model, (used.get(model) ?? new Map()).set(id, 0));
+      for (const one of stacksKnown.values()) one.live = false;
+      for (const { id } of stacks) {
+        const { used = 0, refused = 'no' } = stacksKnown.get(id) ?? {};
+        stacksKnown.set(id, { used, refused, live: refused === 'no' });
+      }
     },
     observe: () => undefined,
     nowMs: () => performance.now(),
     log: silentLog,
   });
   publishers.push(publisher);
-  return { ...world, world, publisher };
+  const set = (id: string, change: { used?: number; refused?: Refused }) =>
+    Object.assign(stacksKnown.get(id) ?? {}, change);
+  return { ...world, world, set, publisher };
 }
 
 const fleetOf = (...models: string[]) =>
@@ -140,7 +149,7 @@ describe('the publisher', () => {
   });
 
   it('moves to the next stack as the first is used up, and drops a node without any', async () => {
-    const { publisher, world, used } = createRecorded();
+    const { publisher, world, set } = createRecorded();
     publisher.setFleet(
       atoma([
         { id: '1', units: 1000 },
@@ -150,14 +159,44 @@ describe('the publisher', () => {
     const active = () => world.configured.nodes[0]?.models[0]?.stacks[0]?.id;
     await expect.poll(() => world.pools.get('m')?.length).toBe(2);
     expect(active()).toBe('1');
-    used.get('m')?.set('1', 990);
+    set('1', { used: 990 });
     await expect.poll(active, { timeout: 2000 }).toBe('2');
     await expect.poll(() => world.pools.get('m')?.map(({ id }) => id)).toEqual(['2']);
-    used.get('m')?.set('1', 1000).set('2', 1000);
+    set('1', { used: 1000 });
+    set('2', { used: 1000 });
     await expect.poll(() => world.configured.nodes, { timeout: 2000 }).toEqual([]);
     await expect.poll(() => world.pools.get('m')).toEqual([]);
     expect(world.catalogue?.models[0]?.protocols).toEqual([]);
     publisher.setFleet(atoma([{ id: '3', units: 1000 }]));
     await expect.poll(active, { timeout: 2000 }).toBe('3');
+  });
+
+  it('leaves a refused stack as soon as it hears of it, and takes it in again after its rest', async () => {
+    const { publisher, world, set } = createRecorded();
+    publisher.setFleet(
+      atoma([
+        { id: '1', units: 1000 },
+        { id: '2', units: 1000 },
+      ]),
+    );
+    const active = () => world.configured.nodes[0]?.models[0]?.stacks.map(({ id }) => id);
+    const pool = () => world.pools.get('m')?.map(({ id }) => id);
+    await expect.poll(pool).toEqual(['1', '2']);
+    set('1', { refused: 'resting' });
+    publisher.refresh();
+    await expect.poll(pool).toEqual(['2']);
+    expect(active()).toEqual(['2']);
+    set('1', { refused: 'no' });
+    await expect.poll(pool).toEqual(['1', '2']);
+    expect(active()).toEqual(['1', '2']);
+  });
+
+  it('puts back into the pool what left it unseen', async () => {
+    const { publisher, world, stacksKnown } = createRecorded();
+    publisher.setFleet(atoma([{ id: '1', units: 1000 }]));
+    await expect.poll(() => stacksKnown.get('1')?.live).toBe(true);
+    Object.assign(stacksKnown.get('1') ?? {}, { live: false });
+    await expect.poll(() => stacksKnown.get('1')?.live).toBe(true);
+    expect(world.pools.get('m')).toHaveLength(1);
   });
 });

@@ -19,6 +19,14 @@ const retryMs = 1000;
 /** How often to check that what was published is still there; a restart of Redis may lose the last second. */
 const verifyMs = 5000;
 
+/** `discovered` is the fleet before its stacks were chosen. */
+export type Seen = {
+  readonly discovered: Fleet;
+  readonly fleet: Fleet;
+  readonly catalogue: Catalogue;
+  readonly uses: StackUses;
+};
+
 export type PublisherPorts = {
   /** Hands a configuration for this fleet to all Envoys. */
   readonly configure: (fleet: Fleet) => void;
@@ -30,7 +38,7 @@ export type PublisherPorts = {
   readonly stackUse: (model: string) => Promise<StackUse>;
   readonly syncStacks: (model: string, stacks: readonly Stack[]) => Promise<void>;
   /** For metrics. */
-  readonly observe: (seen: { fleet: Fleet; catalogue: Catalogue; uses: StackUses }) => void;
+  readonly observe: (seen: Seen) => void;
   readonly nowMs: () => number;
   readonly log: Logger;
 };
@@ -109,7 +117,7 @@ export class Publisher {
       this.#prices = await this.#ports.listPrices();
     });
     const catalogue = buildCatalogue(fleet, this.#prices);
-    this.#ports.observe({ fleet, catalogue, uses: this.#uses });
+    this.#ports.observe({ discovered, fleet, catalogue, uses: this.#uses });
     this.#catalogue = catalogue;
     if (isNew) await this.#ports.untilAccepted(acceptWaitMs);
     // Without the operator's prices nothing may be offered: the discovered ones could be lower.
@@ -175,8 +183,8 @@ export class Publisher {
     for (const model of models) {
       const stacks = pools.get(model) ?? [];
       const version = fingerprintOf(stacks);
-      const used = this.#uses.get(model);
-      const isKept = stacks.every(({ id }) => used?.has(id));
+      const use = this.#uses.get(model);
+      const isKept = stacks.every(({ id }) => use?.get(id)?.live);
       if (this.#synced.get(model) === version && isKept) continue;
       await this.#ports.syncStacks(model, stacks);
       this.#synced.set(model, version);

@@ -1,8 +1,9 @@
 /** Chooses the stacks that pay: by our own count of their use, the active one first. Pure. */
 import type { Fleet, FleetNode, NodeModel, Stack } from '../domain/fleet.ts';
+import type { StackState } from '../storage/unit-pool.ts';
 
-/** Units used of each stack, by its id, as the gateway counts. */
-export type StackUse = ReadonlyMap<string, number>;
+/** What the gateway knows of each stack, by its id: its own count of use, and whether the node refuses it. */
+export type StackUse = ReadonlyMap<string, Pick<StackState, 'used' | 'live' | 'refused'>>;
 
 /** By model. */
 export type StackUses = ReadonlyMap<string, StackUse>;
@@ -15,7 +16,8 @@ const headRoomPercentMax = 20;
 
 /**
  * Keeps the stacks that can pay; the first of each list is the active one. One with less than its head-room is passed
- * over while the node has a better one. A node of the Atoma protocol serves no model without a stack.
+ * over while the node has a better one, one that the node refuses in any case. A node of the Atoma protocol serves no
+ * model without a stack.
  */
 export function chooseStacks(fleet: Fleet, uses: StackUses): Fleet {
   const contexts = new Map(fleet.models.map((offer) => [offer.id, offer.contextTokensMax]));
@@ -24,7 +26,7 @@ export function chooseStacks(fleet: Fleet, uses: StackUses): Fleet {
     const choose = ({ model, stacks }: NodeModel): NodeModel => ({
       model,
       stacks: usableOf(stacks, {
-        used: uses.get(model) ?? new Map(),
+        use: uses.get(model) ?? new Map(),
         contextTokensMax: contexts.get(model) ?? 0,
       }),
     });
@@ -42,15 +44,32 @@ export function poolsOf(fleet: Fleet): ReadonlyMap<string, readonly Stack[]> {
   return pools;
 }
 
-export function unitsLeft(stacks: readonly Stack[], used: StackUse): number {
-  return stacks.reduce((sum, { id, units }) => sum + Math.max(0, units - (used.get(id) ?? 0)), 0);
+/** What can still be spent. */
+export const unitsLeft = (stacks: readonly Stack[], use: StackUse): number =>
+  unitsIn(
+    stacks.filter((stack) => !isRefused(stack, use)),
+    use,
+  );
+
+/** What was bought and not used, and the nodes do not take. */
+export const unitsRefused = (stacks: readonly Stack[], use: StackUse): number =>
+  unitsIn(
+    stacks.filter((stack) => isRefused(stack, use)),
+    use,
+  );
+
+function unitsIn(stacks: readonly Stack[], use: StackUse): number {
+  const left = ({ id, units }: Stack) => Math.max(0, units - (use.get(id)?.used ?? 0));
+  return stacks.reduce((sum, stack) => sum + left(stack), 0);
 }
+
+const isRefused = ({ id }: Stack, use: StackUse) => (use.get(id)?.refused ?? 'no') !== 'no';
 
 function usableOf(
   stacks: readonly Stack[],
-  { used, contextTokensMax }: { used: StackUse; contextTokensMax: number },
+  { use, contextTokensMax }: { use: StackUse; contextTokensMax: number },
 ): readonly Stack[] {
-  const left = (stack: Stack) => unitsLeft([stack], used);
+  const left = (stack: Stack) => unitsLeft([stack], use);
   const hasHeadRoom = (stack: Stack) => {
     const reserve = (stack.units * (100 - usedPercentMax)) / 100;
     const small = (stack.units * headRoomPercentMax) / 100;

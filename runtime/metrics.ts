@@ -151,6 +151,12 @@ export function createFleetMetrics(registry: Registry) {
       labelNames: ['model'] as const,
       registers,
     }),
+    refusedUnits: new Gauge({
+      name: 'atoma_stack_units_refused',
+      help: 'Prepaid compute units left in stacks that their nodes refuse, by model.',
+      labelNames: ['model'] as const,
+      registers,
+    }),
   };
 }
 

@@ -9,7 +9,7 @@ import { scripts } from './script.ts';
 /** What its node makes of a stack: `closed` for good, `resting` for a while. */
 type Refused = 'no' | 'resting' | 'closed';
 
-type StackState = {
+export type StackState = {
   readonly id: string;
   readonly units: number;
   readonly used: number;
