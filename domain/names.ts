@@ -40,6 +40,15 @@ export const endpointMetadata = {
   signer: 'signer',
 } as const;
 
+/** Metadata of each model's cluster; its own name is changed for statistics. */
+export const clusterMetadata = { namespace: 'atoma', model: 'model' } as const;
+
+/**
+ * Statuses by which a node refuses the gateway rather than the caller: its signature, or the stack that it offers (Atoma
+ * node protocol, section 6).
+ */
+export const refusalStatuses = { signature: 401, lockedStack: 423, unavailableStack: 425 } as const;
+
 /** The cluster that holds a model's nodes. */
 export const clusterOf = (model: string) => `model:${model}`;
 

@@ -126,9 +126,13 @@ describe('an error of a node', () => {
     expect(answer.record).toMatchObject({ ending, cost: 0n, status: seen });
   });
 
-  it('keeps its Retry-After', async () => {
-    const { headers } = await run({ status: 429, body: '', headers: { 'retry-after': '7' } });
-    expect(headers).toMatchObject({ 'retry-after': '7', 'x-should-retry': 'true' });
+  it.each([
+    ['7', '7'],
+    ['999999', '60'],
+    ['soon', '1'],
+  ])('that says Retry-After: %s tells the caller %s', async (told, seen) => {
+    const { headers } = await run({ status: 429, body: '', headers: { 'retry-after': told } });
+    expect(headers).toMatchObject({ 'retry-after': seen, 'x-should-retry': 'true' });
   });
 
   it('about the request passes untouched in the OpenAI shape', async () => {

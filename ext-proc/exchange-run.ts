@@ -23,6 +23,7 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   const state = createExchangeState(exchange, tools);
   const { pipeline, context } = state;
   const { tally } = context;
+  const { refusals } = tools;
   let phase: Phase = { kind: 'request' };
 
   function conclude(judged: Judged): Reply {
@@ -47,7 +48,7 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   }
 
   function errorHeaders(head: ResponseHead, isLast: boolean): Reply {
-    if (isLast) return conclude(judgeError({ body: new Uint8Array(), head, context }));
+    if (isLast) return conclude(judgeError({ body: new Uint8Array(), head, context, refusals }));
     phase = { kind: 'whole', head };
     return { ...proceed, headers: pipeline.responseHeaders(head), bodyMode: 'whole' };
   }
@@ -76,7 +77,7 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   }
 
   function wholeBody(head: ResponseHead, body: Uint8Array): Reply {
-    if (head.status >= 400) return conclude(judgeError({ body, head, context }));
+    if (head.status >= 400) return conclude(judgeError({ body, head, context, refusals }));
     const judged = judgeAnswer({ body, status: head.status, pipeline, context });
     state.noteFirstByte();
     const reply = conclude(judged);

@@ -8,6 +8,7 @@ import type { Leases } from './leases.ts';
 import { createPipeline } from './pipeline.ts';
 import type { ExchangeContext, ExtProcPlugin, NodeIdentity } from './plugin.ts';
 import type { ExchangeMetrics } from './plugins/settle.ts';
+import type { Refusals } from './refusals.ts';
 import { createTally } from './tally.ts';
 
 export type RunTools = {
@@ -15,6 +16,7 @@ export type RunTools = {
   readonly plugins: readonly ExtProcPlugin[];
   readonly leases: Leases;
   readonly causes: Causes;
+  readonly refusals: Refusals;
   readonly metrics: ExchangeMetrics;
   readonly log: Logger;
   readonly nowMs: () => number;

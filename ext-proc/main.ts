@@ -16,6 +16,7 @@ import type { ExtProcPlugin, ExtProcTools } from './plugin.ts';
 import { createNodeSignature } from './plugins/node-signature.ts';
 import { createSettle } from './plugins/settle.ts';
 import { createReconciler } from './reconciler.ts';
+import { createRefusals } from './refusals.ts';
 import { addServices } from './server.ts';
 import { createSettlements } from './settlement.ts';
 import { startSweeping } from './sweeping.ts';
@@ -95,7 +96,9 @@ const plugins = createChain({
   users,
 });
 
-const tools = { plugins, leases, causes, metrics, log, nowMs };
+const refusals = createRefusals({ stacks: units, refused: metrics.refusals, log });
+
+const tools = { plugins, leases, causes, refusals, metrics, log, nowMs };
 
 // Last to start and first to close: open streams end while everything behind them still works.
 const server = await startGrpcServer({

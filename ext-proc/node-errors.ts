@@ -2,19 +2,18 @@
 import type { Failure } from '../domain/failure.ts';
 import { isObject, type JsonObject, parseObject } from './json.ts';
 
-/** `alarm` marks answers that speak of a broken stack or signature, which an operator must look at. */
+/** `refusesUs` marks an answer that speaks of the gateway's own headers, its stack above all. */
 export type NodeError =
   | { readonly kind: 'pass' }
-  | { readonly kind: 'fail'; readonly failure: Failure; readonly alarm: boolean };
+  | { readonly kind: 'fail'; readonly failure: Failure; readonly refusesUs: boolean };
 
 const messageCharsMax = 500;
 const busyRetryMs = 1000;
+/** However long a node says that it is busy: another one may come free. */
+const busyRetryMsMax = 60_000;
 
 /** Statuses by which a plain OpenAI node speaks of the caller's own request. */
 const callerStatuses: ReadonlySet<number> = new Set([400, 404, 413, 422]);
-
-/** Statuses of an Atoma node that speak of the gateway's signature or stack. */
-const alarmStatuses: ReadonlySet<number> = new Set([401, 423, 425]);
 
 export function judgeNodeError(answer: {
   readonly status: number;
@@ -25,23 +24,23 @@ export function judgeNodeError(answer: {
   const { status, text, protocol } = answer;
   const error = errorOf(parseObject(text));
   if (status === 429) {
-    return fail({ kind: 'node-busy', retryAfterMs: toRetryMs(answer.retryAfter) }, false);
+    return fail({ kind: 'node-busy', retryAfterMs: toRetryMs(answer.retryAfter) });
   }
   if (protocol === 'atoma' && status === 400) {
     return isOurHeader(error)
-      ? fail({ kind: 'node-failed' }, true)
-      : fail({ kind: 'node-refused', message: toMessage(error) }, false);
+      ? { ...fail({ kind: 'node-failed' }), refusesUs: true }
+      : fail({ kind: 'node-refused', message: toMessage(error) });
   }
   if (protocol !== 'atoma' && callerStatuses.has(status)) {
     return error && isOpenAiError(error)
       ? { kind: 'pass' }
-      : fail({ kind: 'node-refused', message: toMessage(error) }, false);
+      : fail({ kind: 'node-refused', message: toMessage(error) });
   }
-  if (status === 504 || status === 408) return fail({ kind: 'node-timeout' }, false);
-  return fail({ kind: 'node-failed' }, alarmStatuses.has(status));
+  if (status === 504 || status === 408) return fail({ kind: 'node-timeout' });
+  return fail({ kind: 'node-failed' });
 }
 
-const fail = (failure: Failure, alarm: boolean): NodeError => ({ kind: 'fail', failure, alarm });
+const fail = (failure: Failure) => ({ kind: 'fail', failure, refusesUs: false }) as const;
 
 /** A header of the node's protocol is the gateway's affair, never the caller's. */
 function isOurHeader(error: JsonObject | undefined): boolean {
@@ -70,5 +69,6 @@ function toMessage(error: JsonObject | undefined): string {
 }
 
 function toRetryMs(header: string | undefined): number {
-  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : busyRetryMs;
+  if (header === undefined || !/^\d{1,6}$/.test(header)) return busyRetryMs;
+  return Math.min(Number(header) * 1000, busyRetryMsMax);
 }

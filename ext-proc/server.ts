@@ -1,7 +1,11 @@
 /** The gRPC services of ext-proc: one stream an exchange, and Envoy's access log. */
 import { type Server, type ServerDuplexStream, type sendUnaryData, status } from '@grpc/grpc-js';
 import { exchangeFromJson } from '../domain/exchange-json.ts';
-import type { HTTPAccessLogEntry } from '../proto/gen/envoy/data/accesslog/v3/accesslog.ts';
+import { clusterMetadata, endpointMetadata, headers } from '../domain/names.ts';
+import {
+  AccessLogType,
+  type HTTPAccessLogEntry,
+} from '../proto/gen/envoy/data/accesslog/v3/accesslog.ts';
 import {
   AccessLogServiceService,
   type StreamAccessLogsMessage,
@@ -12,10 +16,10 @@ import {
   type ProcessingRequest,
   type ProcessingResponse,
 } from '../proto/gen/envoy/service/ext_proc/v3/external_processor.ts';
-import type { Logger } from '../runtime/log.ts';
 import { createExchangeRun, type ExchangeRun } from './exchange-run.ts';
 import type { RunTools } from './exchange-state.ts';
 import type { LogEntry, Reconciler } from './reconciler.ts';
+import type { Refusal } from './refusals.ts';
 import { answerWith, proceed, type Reply } from './reply.ts';
 import { exchangeTextOf, headersOf, headOf, sourceOf, toResponse } from './wire.ts';
 
@@ -98,17 +102,26 @@ type AccessLogCall = {
 function receiveLog(
   call: AccessLogCall,
   callback: sendUnaryData<StreamAccessLogsResponse>,
-  { reconciler, log }: { reconciler: Reconciler; log: Logger },
+  tools: RunTools & { reconciler: Reconciler },
 ): void {
   call.on('data', ({ logEntries }) => {
     if (logEntries?.$case !== 'httpLogs') return;
-    for (const entry of logEntries.value.logEntry) {
-      const read = toLogEntry(entry);
-      if (read) reconciler.receive(read);
-    }
+    for (const entry of logEntries.value.logEntry) receiveEntry(entry, tools);
   });
   call.on('end', () => callback(null, {}));
-  call.on('error', () => log.debug('an access log stream broke'));
+  call.on('error', () => tools.log.debug('an access log stream broke'));
+}
+
+function receiveEntry(
+  entry: HTTPAccessLogEntry,
+  { reconciler, refusals }: RunTools & { reconciler: Reconciler },
+): void {
+  if (entry.commonProperties?.accessLogType === AccessLogType.UpstreamEnd) {
+    refusals.receive(toRefusal(entry));
+    return;
+  }
+  const read = toLogEntry(entry);
+  if (read) reconciler.receive(read);
 }
 
 function toLogEntry(entry: HTTPAccessLogEntry): LogEntry | undefined {
@@ -121,5 +134,17 @@ function toLogEntry(entry: HTTPAccessLogEntry): LogEntry | undefined {
     status: entry.response?.responseCode ?? 0,
     details: entry.response?.responseCodeDetails ?? '',
     isCallerGone: (flags?.downstreamConnectionTermination || flags?.downstreamRemoteReset) === true,
+  };
+}
+
+/** An attempt at a node; its cluster and endpoint say by their metadata which that was. */
+function toRefusal({ commonProperties, request, response }: HTTPAccessLogEntry): Refusal {
+  const tags = new Map(Object.entries(commonProperties?.customTags ?? {}));
+  return {
+    requestId: request?.requestHeaders[headers.requestId] ?? '',
+    model: tags.get(clusterMetadata.model) ?? '',
+    node: tags.get(endpointMetadata.node) ?? '',
+    stackId: tags.get(endpointMetadata.stack) ?? '',
+    status: response?.responseCode ?? 0,
   };
 }

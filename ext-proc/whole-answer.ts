@@ -5,6 +5,7 @@ import { isObject, parseObject } from './json.ts';
 import { judgeNodeError } from './node-errors.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ExchangeContext, ResponseHead } from './plugin.ts';
+import type { Refusals } from './refusals.ts';
 import { answerWith, proceed, type Reply } from './reply.ts';
 
 export type Judged = { readonly reply: Reply; readonly ending: Ending; readonly status: number };
@@ -38,20 +39,21 @@ export function judgeError(options: {
   readonly body: Uint8Array;
   readonly head: ResponseHead;
   readonly context: ExchangeContext;
+  readonly refusals: Refusals;
 }): Judged {
   const { head, context } = options;
+  const { id: node, protocol, stackId } = context.node();
   const judged = judgeNodeError({
     status: head.status,
     text: Buffer.from(options.body).toString(),
-    protocol: context.node().protocol,
+    protocol,
     retryAfter: head.headers.get('retry-after'),
   });
   if (judged.kind === 'pass') return { reply: proceed, ending: 'refused', status: head.status };
-  const level = judged.alarm ? 'error' : 'info';
-  context.log[level](
-    { node: context.node().id, status: head.status },
-    'the node refused a request',
-  );
+  const { requestId, model } = context.exchange;
+  const { status } = head;
+  if (judged.refusesUs) options.refusals.receive({ requestId, model, node, stackId, status });
+  context.log.info({ node, status }, 'the node refused a request');
   return failed(judged.failure, endingOf(judged.failure));
 }
 

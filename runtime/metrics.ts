@@ -84,6 +84,12 @@ export function createExchangeMetrics(registry: Registry) {
       labelNames: ['node', 'reason'] as const,
       registers,
     }),
+    refusals: new Counter({
+      name: 'atoma_node_refusals_total',
+      help: 'Attempts at which a node refused the gateway, by node and reason.',
+      labelNames: ['node', 'reason'] as const,
+      registers,
+    }),
     settleRetries: new Counter({
       name: 'atoma_settle_retries_total',
       help: 'Settlements repeated because the ledger could not be reached.',

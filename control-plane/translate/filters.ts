@@ -25,7 +25,8 @@ import { Router } from '../../proto/gen/envoy/extensions/filters/http/router/v3/
 import { HttpFilter } from '../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import { StatusCode } from '../../proto/gen/envoy/type/v3/http_status.ts';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
-import { duration, pack, typedConfig } from './proto.ts';
+import { refusalLog } from './access-logs.ts';
+import { duration, grpcService, pack, typedConfig } from './proto.ts';
 import type { GatewaySettings } from './settings.ts';
 
 const names = {
@@ -61,7 +62,7 @@ export function httpFilters(settings: GatewaySettings): HttpFilter[] {
       pack(
         'envoy.extensions.filters.http.router.v3.Router',
         Router,
-        Router.fromPartial({ suppressEnvoyHeaders: true }),
+        Router.fromPartial({ suppressEnvoyHeaders: true, upstreamLog: [refusalLog] }),
       ),
     ),
   ];
@@ -183,9 +184,6 @@ function processingMode(request: GatewaySettings['requestHooks']): ProcessingMod
     responseTrailerMode: Header.SKIP,
   };
 }
-
-export const grpcService = (clusterName: string) =>
-  ({ targetSpecifier: { $case: 'envoyGrpc', value: { clusterName } } }) as const;
 
 const packExtAuthz = (config: ExtAuthz) =>
   pack('envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', ExtAuthz, config);

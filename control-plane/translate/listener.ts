@@ -1,18 +1,16 @@
 /** The one listener for clients: HTTP/1.1 and HTTP/2, its limits, and what never gets past the door. */
-import { exchangeMetadata, headers, serviceClusters } from '../../domain/names.ts';
-import { AccessLog } from '../../proto/gen/envoy/config/accesslog/v3/accesslog.ts';
+import { headers, serviceClusters } from '../../domain/names.ts';
 import { HeaderValueOption_HeaderAppendAction } from '../../proto/gen/envoy/config/core/v3/base.ts';
-import { ApiVersion } from '../../proto/gen/envoy/config/core/v3/config_source.ts';
 import { HttpProtocolOptions_HeadersWithUnderscoresAction } from '../../proto/gen/envoy/config/core/v3/protocol.ts';
 import { Listener } from '../../proto/gen/envoy/config/listener/v3/listener.ts';
-import { HttpGrpcAccessLogConfig } from '../../proto/gen/envoy/extensions/access_loggers/grpc/v3/als.ts';
 import {
   HttpConnectionManager,
   HttpConnectionManager_PathWithEscapedSlashesAction,
 } from '../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import { HeaderMutation } from '../../proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.ts';
 import { UuidRequestIdConfig } from '../../proto/gen/envoy/extensions/request_id/uuid/v3/uuid.ts';
-import { grpcService, httpFilters } from './filters.ts';
+import { exchangeLog } from './access-logs.ts';
+import { httpFilters } from './filters.ts';
 import { localReplies } from './local-replies.ts';
 import { addressOf, bytesOf, duration, fromControlPlane, pack, typedConfig } from './proto.ts';
 import { routesName } from './routes.ts';
@@ -145,37 +143,3 @@ const strippedHeaders = pack(
     ],
   }),
 );
-
-/** One entry for each admitted request, however it ended. */
-const exchangeLog = AccessLog.fromPartial({
-  name: 'exchange',
-  filter: {
-    filterSpecifier: {
-      $case: 'metadataFilter',
-      value: {
-        matcher: {
-          filter: exchangeMetadata.namespace,
-          path: [{ segment: { $case: 'key', value: exchangeMetadata.field } }],
-          value: { matchPattern: { $case: 'presentMatch', value: true } },
-        },
-        matchIfKeyNotFound: false,
-      },
-    },
-  },
-  configType: typedConfig(
-    pack(
-      'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig',
-      HttpGrpcAccessLogConfig,
-      HttpGrpcAccessLogConfig.fromPartial({
-        additionalRequestHeadersToLog: [headers.requestId],
-        commonConfig: {
-          logName: 'exchange',
-          transportApiVersion: ApiVersion.V3,
-          grpcService: grpcService(serviceClusters.accessLog),
-          bufferFlushInterval: duration(200),
-          bufferSizeBytes: 16_384,
-        },
-      }),
-    ),
-  ),
-});

@@ -1,6 +1,6 @@
 /** A cluster and a load assignment per model, so that a change costs the size of one model. */
 import type { Fleet, FleetNode, NodeModel } from '../../domain/fleet.ts';
-import { clusterOf, endpointMetadata } from '../../domain/names.ts';
+import { clusterMetadata, clusterOf, endpointMetadata } from '../../domain/names.ts';
 import { CircuitBreakers } from '../../proto/gen/envoy/config/cluster/v3/circuit_breaker.ts';
 import {
   Cluster,
@@ -102,6 +102,9 @@ function toCluster(
     // Dots would split the name of its statistics.
     altStatName: name.replaceAll(/[^\w:/-]/g, '_'),
     clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
+    metadata: {
+      filterMetadata: { [clusterMetadata.namespace]: { [clusterMetadata.model]: model } },
+    },
     edsClusterConfig: { serviceName: name, edsConfig: fromControlPlane },
     connectTimeout: duration(3000),
     // Paid work never goes to nodes that are known to be dead.

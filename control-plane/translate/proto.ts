@@ -42,6 +42,9 @@ export const fromControlPlane: ConfigSource = ConfigSource.fromPartial({
   resourceApiVersion: ApiVersion.V3,
 });
 
+export const grpcService = (clusterName: string) =>
+  ({ targetSpecifier: { $case: 'envoyGrpc', value: { clusterName } } }) as const;
+
 /** Headers that replace whatever was there. */
 export function headersToSet(values: Readonly<Record<string, string>>): HeaderValueOption[] {
   return Object.entries(values).map(([key, value]) =>

@@ -17,6 +17,7 @@ import type { ExtProcPlugin } from '../plugin.ts';
 import { createNodeSignature } from '../plugins/node-signature.ts';
 import { createSettle } from '../plugins/settle.ts';
 import { createReconciler } from '../reconciler.ts';
+import { createRefusals } from '../refusals.ts';
 import { addServices } from '../server.ts';
 import { createSettlements } from '../settlement.ts';
 import { createEnvoy } from './wire.ts';
@@ -59,12 +60,13 @@ export async function startGateway(options: {
     settle: createSettle({ settlements, metrics, nowMs }),
     users: options.plugins ?? [],
   });
+  const refusals = createRefusals({ stacks: units, refused: metrics.refusals, log });
   const server = await startGrpcServer({
     listen: { host: '127.0.0.1', port: 0 },
     messageBytesMax: 2 ** 24,
     drainMs: 100,
     register: (added) =>
-      addServices(added, { plugins, leases, causes, metrics, log, nowMs, reconciler }),
+      addServices(added, { plugins, leases, causes, refusals, metrics, log, nowMs, reconciler }),
   });
   const envoy = createEnvoy(server.port);
   const { id: accountId } = await storage.accounts.create({ name: 'test' });

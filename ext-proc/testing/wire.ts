@@ -1,7 +1,10 @@
 /** Plays Envoy in tests: sends the messages of an exchange over gRPC and applies the answers as Envoy does. */
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import { exchangeMetadata, responseAttributes } from '../../domain/names.ts';
-import { HTTPAccessLogEntry } from '../../proto/gen/envoy/data/accesslog/v3/accesslog.ts';
+import { exchangeMetadata, headers, responseAttributes } from '../../domain/names.ts';
+import {
+  AccessLogType,
+  HTTPAccessLogEntry,
+} from '../../proto/gen/envoy/data/accesslog/v3/accesslog.ts';
 import { AccessLogServiceClient } from '../../proto/gen/envoy/service/accesslog/v3/als.ts';
 import {
   type BodyMutation,
@@ -10,6 +13,7 @@ import {
   ProcessingRequest,
   type ProcessingResponse,
 } from '../../proto/gen/envoy/service/ext_proc/v3/external_processor.ts';
+import type { Refusal } from '../refusals.ts';
 
 export type NodeMetadata = {
   readonly node: string;
@@ -39,23 +43,24 @@ export function createEnvoy(port: number) {
   const logs = new AccessLogServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
   return {
     open: (opening: Opening) => openExchange(client.process(), opening),
-    /** Sends one access log entry. */
+    /** Sends the access log entry of an exchange. */
     log: (entry: { exchange: string; details: string; isCallerGone: boolean }) =>
-      new Promise<void>((resolve, reject) => {
-        const call = logs.streamAccessLogs((error) => (error ? reject(error) : resolve()));
-        call.write({
-          logEntries: {
-            $case: 'httpLogs',
-            value: { logEntry: [toEntry(entry)] },
-          },
-        });
-        call.end();
-      }),
+      sendEntry(logs, toEntry(entry)),
+    /** Sends the one of an attempt that a node refused. */
+    logRefusal: (refusal: Refusal) => sendEntry(logs, toAttempt(refusal)),
     close(): void {
       client.close();
       logs.close();
     },
   };
+}
+
+function sendEntry(logs: AccessLogServiceClient, entry: HTTPAccessLogEntry): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = logs.streamAccessLogs((error) => (error ? reject(error) : resolve()));
+    call.write({ logEntries: { $case: 'httpLogs', value: { logEntry: [entry] } } });
+    call.end();
+  });
 }
 
 function openExchange(
@@ -176,3 +181,14 @@ function toEntry(entry: { exchange: string; details: string; isCallerGone: boole
     response: { responseCode: 503, responseCodeDetails: entry.details },
   });
 }
+
+const toAttempt = ({ requestId, model, node, stackId, status }: Refusal) =>
+  HTTPAccessLogEntry.fromPartial({
+    commonProperties: {
+      accessLogType: AccessLogType.UpstreamEnd,
+      // A tag without a value is left out.
+      customTags: { node, model, ...(stackId === '' ? {} : { stack: stackId }) },
+    },
+    request: { requestHeaders: { [headers.requestId]: requestId } },
+    response: { responseCode: status },
+  });
