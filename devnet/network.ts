@@ -28,6 +28,8 @@ export type DevnetOptions = {
   readonly host?: string;
   readonly port?: number;
   readonly stackUnits?: number;
+  /** Whether a new stack is on sale before the last is used up, unless told otherwise. */
+  readonly sellsAhead?: boolean;
   readonly keepAliveMs?: number;
 };
 
@@ -40,6 +42,10 @@ export type Devnet = {
   readonly nodes: readonly NodeHandle[];
   /** The node of that id; a wrong id is a bug of the caller. */
   node(id: string): NodeHandle;
+  /** The same for a node of the Atoma protocol. */
+  atomaNode(id: string): AtomaNodeHandle;
+  /** Sells another stack of the node to the gateway. */
+  sellStack(id: string, model: string): string;
   document(): NetworkDocument;
   close(): Promise<void>;
 };
@@ -51,6 +57,7 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   const market = createStackMarket({
     owner: options.stackOwnerAddress,
     units: options.stackUnits ?? stackUnitsDefault,
+    keepsAhead: options.sellsAhead ?? true,
   });
   const members = await Promise.all(
     specs.map((spec) => startMember(spec, { models, market, options })),
@@ -64,6 +71,11 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   const { host = '127.0.0.1', port = 0 } = options;
   const listening = await listenOn(server, { host, port });
   const nodes = members.map(({ handle: node }) => node);
+  const atomaNode = (id: string) => {
+    const found = members.find(({ spec }) => spec.id === id);
+    if (found?.kind !== 'atoma') throw new Error(`no Atoma node ${id}`);
+    return found.handle;
+  };
   return {
     url: listening.url,
     nodes,
@@ -71,6 +83,12 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
       const found = nodes.find((node) => node.id === id);
       if (!found) throw new Error(`no node ${id}`);
       return found;
+    },
+    atomaNode,
+    sellStack(id, model) {
+      const grant = market.issue(id, model);
+      atomaNode(id).sellStack(grant);
+      return grant.id;
     },
     document,
     async close() {

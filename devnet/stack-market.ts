@@ -7,9 +7,17 @@ const retireShare = 0.8;
 
 export type ListedStack = { readonly id: string; readonly units: number };
 
-/** Stacks of all nodes of one network; ids are small integers, each used once. */
-export function createStackMarket(options: { owner: string; units: number; firstId?: number }) {
-  const { owner, units } = options;
+/**
+ * Stacks of all nodes of one network; ids are small integers, each used once. Where it does not keep ahead it sells only
+ * what is asked for and lists all that it sold, as a chain does.
+ */
+export function createStackMarket(options: {
+  readonly owner: string;
+  readonly units: number;
+  readonly firstId?: number;
+  readonly keepsAhead?: boolean;
+}) {
+  const { owner, units, keepsAhead = true } = options;
   let nextId = options.firstId ?? 1;
   const sold = new Map<string, string[]>();
   const placeOf = (node: string, model: string) => `${node}\n${model}`;
@@ -29,8 +37,10 @@ export function createStackMarket(options: { owner: string; units: number; first
       const place = placeOf(node.id, model);
       const own = () => node.stacks().filter(({ id }) => sold.get(place)?.includes(id));
       const newest = own().at(-1);
-      if (!newest || isWorn(newest, sellShare)) node.sellStack(issue(node.id, model));
-      const listed = own().filter((stack) => !isWorn(stack, retireShare));
+      if (keepsAhead && (!newest || isWorn(newest, sellShare))) {
+        node.sellStack(issue(node.id, model));
+      }
+      const listed = keepsAhead ? own().filter((stack) => !isWorn(stack, retireShare)) : own();
       return listed.map(({ id, units: bought }) => ({ id, units: bought }));
     },
   };

@@ -42,6 +42,8 @@ export type TestGatewayOptions = {
   readonly models?: readonly NetworkModelInput[];
   readonly nodes?: readonly NetworkNodeInput[];
   readonly stackUnits?: number;
+  /** Whether new stacks are sold before old ones are used up, unless told otherwise. */
+  readonly sellsAhead?: boolean;
   readonly replicas?: { readonly extAuthz: number; readonly extProc: number };
   readonly env?: Readonly<Record<string, string>>;
   readonly restartDelayMs?: number;
@@ -61,6 +63,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     nodes: options.nodes ?? nodes,
     stackOwnerAddress: key.address,
     ...(options.stackUnits === undefined ? {} : { stackUnits: options.stackUnits }),
+    ...(options.sellsAhead === undefined ? {} : { sellsAhead: options.sellsAhead }),
   });
   const gateway = await startOnFreePorts(dataDir, {
     ...options,

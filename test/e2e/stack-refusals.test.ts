@@ -1,0 +1,114 @@
+/** What follows where an Atoma node refuses a stack or the gateway's signature, and where a stack is used up. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { NetworkModelInput, NetworkNodeInput } from '../../devnet/network-schema.ts';
+import { sendChat } from './chat-request.ts';
+import { startTestGateway, type TestGateway, until, untilSettled } from './gateway.ts';
+
+const stackUnits = 20_000;
+/** Each of these has a pair of nodes of its own; the first is nearly always the first choice. */
+const topics = ['locked', 'full', 'unsigned', 'busy', 'unknown', 'used', 'flying'] as const;
+type Topic = (typeof topics)[number];
+const first = (topic: Topic) => `${topic}-a`;
+const second = (topic: Topic) => `${topic}-b`;
+
+const models: readonly NetworkModelInput[] = topics.map((id) => ({
+  id,
+  endpoints: ['chat'],
+  context_tokens: 8192,
+  output_tokens_max: 4096,
+  media_tokens_max: 0,
+  owned_by: 'acme',
+  created: 1_735_689_600,
+  price: { input: '0.5', cached_input: '0.25', output: '1.5' },
+}));
+const nodes: readonly NetworkNodeInput[] = topics.flatMap((topic) => [
+  { id: first(topic), protocol: 'atoma', weight: 100, models: [topic] },
+  { id: second(topic), protocol: 'atoma', weight: 1, models: [topic] },
+]);
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startTestGateway({ models, nodes, stackUnits, sellsAhead: false });
+});
+afterAll(() => gateway?.close());
+afterEach(async () => {
+  for (const node of gateway.devnet.nodes) node.clearFault();
+  await untilSettled(gateway, gateway.accountId);
+  expect(await gateway.storage.audit()).toMatchObject({ ok: true, problems: [] });
+});
+
+const bodyOf = (model: string, tokens = 4, stream = false) => ({
+  model,
+  messages: [{ role: 'user', content: 'Say something nice, please.' }],
+  max_tokens: tokens,
+  stream,
+});
+
+/** A chat that must be answered, whichever node does it. */
+async function chat(topic: Topic, tokens?: number): Promise<void> {
+  const answer = await sendChat(gateway, bodyOf(topic, tokens)).answer;
+  expect(answer).toMatchObject({ status: 200, ending: 'whole' });
+}
+
+const stackAt = (id: string, place = 0) =>
+  gateway.devnet.atomaNode(id).stacks().at(place)?.id ?? '';
+const stacksSeenBy = (id: string) =>
+  gateway.devnet.node(id).received.map(({ headers }) => headers['x-stack-small-id']);
+
+async function stateOf(model: string, stackId: string) {
+  const { stacks } = await gateway.storage.unitPool.state(model);
+  return stacks.find(({ id }) => id === stackId);
+}
+
+/** Chats until the node has been tried that often, all of them answered. */
+async function chatUntilTried(topic: Topic, times: number): Promise<void> {
+  const node = gateway.devnet.node(first(topic));
+  const before = node.received.length;
+  for (let turn = 0; turn < 50 && node.received.length < before + times; turn += 1) {
+    await chat(topic);
+  }
+  expect(node.received.length).toBeGreaterThanOrEqual(before + times);
+}
+
+/** Chats on; true where the node has had no request in all that time. */
+async function isLeftOut(topic: Topic, turns = 10): Promise<boolean> {
+  const node = gateway.devnet.node(first(topic));
+  const before = node.received.length;
+  for (let turn = 0; turn < turns; turn += 1) await chat(topic);
+  return node.received.length === before;
+}
+
+describe('a stack that its node says is locked', () => {
+  it('is closed though another node answered, and the next one of the node pays', async () => {
+    const topic = 'locked';
+    const old = stackAt(first(topic));
+    const next = gateway.devnet.sellStack(first(topic), topic);
+    await until(async () => (await stateOf(topic, next))?.live === true);
+    gateway.devnet.atomaNode(first(topic)).lockStack(old);
+    const usedBefore = (await stateOf(topic, old))?.used;
+
+    await chatUntilTried(topic, 1);
+    await until(async () => (await stateOf(topic, old))?.refused === 'closed');
+    expect(await stateOf(topic, old)).toMatchObject({ live: false, used: usedBefore });
+    await chatUntilTried(topic, 3);
+    expect(stacksSeenBy(first(topic)).slice(-2)).toEqual([next, next]);
+  });
+
+  it('takes its node out where there is no other, until a new one lands', async () => {
+    const topic = 'locked';
+    const node = gateway.devnet.atomaNode(first(topic));
+    for (const { id } of node.stacks()) node.lockStack(id);
+    await chatUntilTried(topic, 1);
+    await until(
+      async () => (await stateOf(topic, stackAt(first(topic), -1)))?.refused === 'closed',
+    );
+    await sleep(100);
+    expect(await isLeftOut(topic)).toBe(true);
+
+    const landed = gateway.devnet.sellStack(first(topic), topic);
+    await until(async () => (await stateOf(topic, landed))?.live === true);
+    await chatUntilTried(topic, 2);
+    expect(stacksSeenBy(first(topic)).at(-1)).toBe(landed);
+  });
+});
