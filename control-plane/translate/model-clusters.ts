@@ -1,6 +1,11 @@
 /** A cluster and a load assignment per model, so that a change costs the size of one model. */
 import type { Fleet, FleetNode, NodeModel } from '../../domain/fleet.ts';
-import { clusterMetadata, clusterOf, endpointMetadata } from '../../domain/names.ts';
+import {
+  clusterMetadata,
+  clusterOf,
+  endpointMetadata,
+  refusalStatuses,
+} from '../../domain/names.ts';
 import { CircuitBreakers } from '../../proto/gen/envoy/config/cluster/v3/circuit_breaker.ts';
 import {
   Cluster,
@@ -11,12 +16,16 @@ import { OutlierDetection } from '../../proto/gen/envoy/config/cluster/v3/outlie
 import { HeaderValueOption_HeaderAppendAction } from '../../proto/gen/envoy/config/core/v3/base.ts';
 import { ClusterLoadAssignment } from '../../proto/gen/envoy/config/endpoint/v3/endpoint.ts';
 import { LbEndpoint } from '../../proto/gen/envoy/config/endpoint/v3/endpoint_components.ts';
+import { HeaderMatcher } from '../../proto/gen/envoy/config/route/v3/route_components.ts';
 import { HeaderMutation } from '../../proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation.ts';
 import { UpstreamCodec } from '../../proto/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.ts';
 import { HttpFilter } from '../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import { RawBuffer } from '../../proto/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts';
 import { UpstreamTlsContext } from '../../proto/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts';
-import { HttpProtocolOptions } from '../../proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
+import {
+  HttpProtocolOptions,
+  HttpProtocolOptions_OutlierDetection,
+} from '../../proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
 import { leastRequest, protocolOptions } from './clusters.ts';
 import { addressOf, bytesOf, duration, fromControlPlane, pack, typedConfig } from './proto.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -121,9 +130,7 @@ function toCluster(
           $case: 'explicitHttpConfig',
           value: { protocolConfig: { $case: 'httpProtocolOptions', value: {} } },
         },
-        httpFilters: members.some(({ node }) => node.protocol === 'atoma')
-          ? [writeStack, upstreamCodec]
-          : [],
+        ...(members.some(({ node }) => node.protocol === 'atoma') ? forStacks : {}),
       }),
     ),
   });
@@ -247,3 +254,30 @@ const upstreamCodec = HttpFilter.fromPartial({
     ),
   ),
 });
+
+/**
+ * A node that refuses every signature rests like one that fails: five in a row, since a single body that it reads in another
+ * way than we do is no fault of the node's. With this, a gateway failure is an error like any other.
+ */
+const countedRefusals = HttpProtocolOptions_OutlierDetection.fromPartial({
+  errorMatcher: {
+    rule: {
+      $case: 'httpResponseHeadersMatch',
+      value: { headers: [statusMatching(`${refusalStatuses.signature}|5..`)] },
+    },
+  },
+});
+
+function statusMatching(regex: string): HeaderMatcher {
+  const value = { matchPattern: { $case: 'safeRegex', value: { regex } } } as const;
+  return HeaderMatcher.fromPartial({
+    name: ':status',
+    headerMatchSpecifier: { $case: 'stringMatch', value },
+  });
+}
+
+/** What clusters with Atoma nodes have in addition. */
+const forStacks = {
+  httpFilters: [writeStack, upstreamCodec],
+  outlierDetection: countedRefusals,
+};

@@ -112,3 +112,22 @@ describe('a stack that its node says is locked', () => {
     expect(stacksSeenBy(first(topic)).at(-1)).toBe(landed);
   });
 });
+
+describe('a node that refuses every signature', () => {
+  it('is an alarm, and is left out after five in a row, while the other answers', async () => {
+    const topic = 'unsigned';
+    const node = gateway.devnet.node(first(topic));
+    node.setFault({ kind: 'status', status: 401 });
+    await chatUntilTried(topic, 5);
+    expect(await isLeftOut(topic, 20)).toBe(true);
+    expect(await stateOf(topic, stackAt(first(topic)))).toMatchObject({
+      live: true,
+      refused: 'no',
+    });
+    const alarms = (await gateway.readLog('ext-proc-1'))
+      .split('\n')
+      .filter((line) => line.includes('a node refuses the gateway') && line.includes(node.id));
+    expect(alarms).toHaveLength(5);
+    expect(alarms[0]).toContain('"reason":"signature"');
+  });
+});
