@@ -3,7 +3,6 @@ import { headers, nodeEndpoints, serviceClusters } from '../../domain/names.ts';
 import { RouteConfiguration } from '../../proto/gen/envoy/config/route/v3/route.ts';
 import {
   RetryPolicy,
-  RetryPolicy_ResetHeaderFormat,
   Route,
   RouteAction,
   RouteMatch,
@@ -215,7 +214,8 @@ const retriableStatuses = [401, 423, 425, 429, 500, 502, 503, 504];
 
 /**
  * Until the first byte has reached the client, another node is tried, also where the first may have begun to work:
- * the client pays for the one that answers, and no answer at all would be worse than work done twice.
+ * the client pays for the one that answers, and no answer at all would be worse than work done twice. A node's
+ * `retry-after` is about that node, hence no wait before the next one; where all are busy it goes to the client.
  */
 function retryElsewhere(silenceMs: number): RetryPolicy {
   return RetryPolicy.fromPartial({
@@ -224,10 +224,6 @@ function retryElsewhere(silenceMs: number): RetryPolicy {
     numRetries: 2,
     perTryIdleTimeout: duration(silenceMs),
     retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
-    rateLimitedRetryBackOff: {
-      resetHeaders: [{ name: 'retry-after', format: RetryPolicy_ResetHeaderFormat.SECONDS }],
-      maxInterval: duration(1000),
-    },
     retryHostPredicate: [previousHosts()],
     // Picks follow the weights: beside a node of weight 100, one of weight 1 needs a hundred picks to be found.
     hostSelectionRetryMaxAttempts: 128n,
