@@ -131,3 +131,118 @@ describe('a node that refuses every signature', () => {
     expect(alarms[0]).toContain('"reason":"signature"');
   });
 });
+
+describe('a busy node', () => {
+  const topic = 'busy';
+  const isBusy = (id: string, headers: Record<string, string> = {}) =>
+    gateway.devnet.node(id).setFault({ kind: 'status', status: 429, headers });
+
+  it('has no say in how soon another one is asked', async () => {
+    isBusy(first(topic), { 'retry-after': '1' });
+    const startedMs = performance.now();
+    await chatUntilTried(topic, 1);
+    expect(performance.now() - startedMs).toBeLessThan(900);
+    expect(await stateOf(topic, stackAt(first(topic)))).toMatchObject({
+      live: true,
+      refused: 'no',
+    });
+  });
+
+  it.each([
+    [{ 'retry-after': '7' }, '7'],
+    // As Atoma nodes say it.
+    [{}, '1'],
+  ])('and no other: the caller gets its 429 and its Retry-After (%o)', async (headers, seen) => {
+    for (const id of [first(topic), second(topic)]) isBusy(id, headers);
+    const answer = await sendChat(gateway, bodyOf(topic)).answer;
+    expect(answer).toMatchObject({ status: 429, headers: { 'retry-after': seen } });
+    expect(JSON.parse(answer.text)).toMatchObject({ error: { code: 'rate_limit_exceeded' } });
+  });
+});
+
+describe('a stack with too few units by the count of its node', () => {
+  const topic = 'full';
+
+  it('rests though another node answered, and pays again after its rest', async () => {
+    const stackId = stackAt(first(topic));
+    const node = gateway.devnet.node(first(topic));
+    node.setFault({ kind: 'status', status: 425 });
+    await chatUntilTried(topic, 1);
+    await until(async () => (await stateOf(topic, stackId))?.refused === 'resting');
+    expect(await stateOf(topic, stackId)).toMatchObject({ live: false, used: 0 });
+    await sleep(100);
+    expect(await isLeftOut(topic)).toBe(true);
+
+    node.clearFault();
+    await until(async () => (await stateOf(topic, stackId))?.live === true);
+    await chatUntilTried(topic, 2);
+    expect((await stateOf(topic, stackId))?.used).toBeGreaterThan(0);
+  });
+});
+
+describe('a stack that the node does not know', () => {
+  it('rests, so that one caller is refused and the next ones are not', async () => {
+    const topic = 'unknown';
+    const stackId = stackAt(first(topic));
+    const body =
+      '{"error":{"code":"INVALID_HEADER","message":"Unknown stack, and no X-Tx-Digest"}}';
+    gateway.devnet.node(first(topic)).setFault({ kind: 'status', status: 400, body });
+    let status = 200;
+    for (let turn = 0; turn < 50 && status === 200; turn += 1) {
+      ({ status } = await sendChat(gateway, bodyOf(topic)).answer);
+    }
+    expect(status).toBe(502);
+    await until(async () => (await stateOf(topic, stackId))?.refused === 'resting');
+    await sleep(100);
+    expect(await isLeftOut(topic)).toBe(true);
+  });
+});
+
+describe('rotation', () => {
+  it('takes out a node whose stacks are used up, without a failed request, until a new one lands', async () => {
+    const topic = 'used';
+    for (let more = 0; more < 2; more += 1) gateway.devnet.sellStack(second(topic), topic);
+    const node = gateway.devnet.node(first(topic));
+    node.setPace({ replyTokens: 4000 });
+    gateway.devnet.node(second(topic)).setPace({ replyTokens: 4000 });
+    await until(async () => (await gateway.storage.unitPool.state(topic)).free >= 4 * stackUnits);
+
+    const stackId = stackAt(first(topic));
+    const isGone = async () => (await stateOf(topic, stackId))?.live === false;
+    for (let turn = 0; turn < 12 && !(await isGone()); turn += 1) {
+      await chat(topic, 4000);
+      await sleep(50);
+    }
+    await until(isGone);
+    expect((await stateOf(topic, stackId))?.used).toBeGreaterThan(stackUnits * 0.7);
+    await sleep(100);
+    expect(await isLeftOut(topic)).toBe(true);
+
+    const landed = gateway.devnet.sellStack(first(topic), topic);
+    await until(async () => (await stateOf(topic, landed))?.live === true);
+    await chatUntilTried(topic, 1);
+    expect(stacksSeenBy(first(topic)).at(-1)).toBe(landed);
+  });
+
+  it('lets what is in flight on a stack end and pay, also where its node has left', async () => {
+    const topic = 'flying';
+    const stackId = stackAt(first(topic));
+    const node = gateway.devnet.atomaNode(first(topic));
+    node.setPace({ tokensPerSecond: 40, replyTokens: 60 });
+    const flying = sendChat(gateway, bodyOf(topic, 60, true));
+    await flying.firstByte;
+    expect(node.openRequests).toBe(1);
+
+    node.lockStack(stackId);
+    await chatUntilTried(topic, 1);
+    await until(async () => (await stateOf(topic, stackId))?.refused === 'closed');
+    await sleep(100);
+    expect(await isLeftOut(topic, 5)).toBe(true);
+    expect(node.openRequests).toBe(1);
+
+    const answer = await flying.answer;
+    expect(answer).toMatchObject({ status: 200, ending: 'whole' });
+    expect(answer.text).toContain('[DONE]');
+    await until(async () => ((await stateOf(topic, stackId))?.used ?? 0) > 60);
+  });
+});
