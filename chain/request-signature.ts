@@ -28,9 +28,15 @@ export function signHash(key: SigningKey, hash: Uint8Array): string {
   return Buffer.concat([Buffer.of(ed25519Flag), signature, key.publicKey]).toString('base64');
 }
 
-/** The `X-Signature` of a JSON body: over the hash of the text that a node prints for it. */
+/**
+ * The `X-Signature` of a JSON body: over the hash of the text that a node prints for it.
+ * @throws TypeError where that is no object. What begins with a brace is no transaction and no message of Sui, whose first
+ * byte is a scope far below it: whoever chooses the body gets no signature that moves anything.
+ */
 export function signBody(key: SigningKey, bodyText: string): string {
-  return signHash(key, blake2b256(canonicalJson(bodyText)));
+  const printed = canonicalJson(bodyText);
+  if (!printed.startsWith('{')) throw new TypeError('expected a JSON object to sign');
+  return signHash(key, blake2b256(printed));
 }
 
 /** The address of the signer; nothing where the signature is not valid over the hash. */

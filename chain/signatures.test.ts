@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { canonicalJson } from '../domain/canonical-json.ts';
 import { blake2b256 } from './blake2b.ts';
 import { parseKeystoreEntry, type SigningKey, toKeystoreEntry } from './keystore.ts';
 import { signBody, signerOf, signHash } from './request-signature.ts';
@@ -14,6 +15,14 @@ function keyOf(entry: string): SigningKey {
 
 const requestSigner = keyOf(vectors.keys.request_signer.keystore_entry);
 const hex = (text: string) => Buffer.from(text, 'hex');
+
+function tryToSign(text: string): string | undefined {
+  try {
+    return signBody(requestSigner, text);
+  } catch {
+    return undefined;
+  }
+}
 
 describe('a keystore entry', () => {
   it.each(vectors.keys.keystore_address_pairs)('has the address $address', (pair) => {
@@ -43,6 +52,32 @@ describe('a request signature', () => {
       expect(signerOf(blake2b256('another body'), signature)).toBeUndefined();
     },
   );
+
+  it('is only ever made over a text that begins with a brace', () => {
+    const intent = fc.constantFrom(...[0, 1, 2, 3, 4, 5, 6].map((scope) => [scope, 0, 0]));
+    const bytes = fc.tuple(intent, fc.uint8Array()).map(([prefix, rest]) => [...prefix, ...rest]);
+    const text = fc.oneof(
+      fc.json(),
+      fc.dictionary(fc.string(), fc.jsonValue()).map((json) => JSON.stringify(json)),
+      fc.string({ unit: 'binary' }),
+      bytes.map((all) => Buffer.from(all).toString()),
+      bytes.map((all) => Buffer.from(all).toString('latin1')),
+    );
+    fc.assert(
+      fc.property(text, fc.constantFrom('', ' ', '\n\t', '\uFEFF'), (given, before) => {
+        const signed = tryToSign(before + given);
+        if (signed === undefined) return;
+        const printed = canonicalJson(before + given);
+        expect(printed).toMatch(/^\{["}]/);
+        expect(signerOf(blake2b256(printed), signed)).toBe(requestSigner.address);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each(['[]', '"{}"', '0', 'null', '\0\0\0{}', ''])('is refused for %j', (text) => {
+    expect(() => signBody(requestSigner, text)).toThrow();
+  });
 
   it('names its signer, and nobody once a bit is flipped', () => {
     const hash = blake2b256('{}');
