@@ -26,7 +26,9 @@ async function refuse(status: number) {
   const { unitPool } = gateway.storage;
   const stacks = ['1', '2'].map((id) => ({ id, units }));
   await unitPool.syncStacks(model, stacks);
-  await gateway.envoy.logRefusal({ requestId: randomUUID(), model, node, stackId: '1', status });
+  const requestId = randomUUID();
+  await unitPool.reserve({ requestId, model, units, leaseMs: 60_000 });
+  await gateway.envoy.logRefusal({ requestId, model, node, stackId: '1', status });
   return { model, node };
 }
 

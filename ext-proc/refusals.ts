@@ -30,7 +30,8 @@ const reactions: ReadonlyMap<number, Reaction> = new Map([
   // The body may be at fault as well as the stack or the node: Envoy leaves out a node that says it time after time.
   [refusalStatuses.signature, { reason: 'signature', isAlarm: true, stack: 'kept' }],
   [refusalStatuses.lockedStack, { reason: 'locked-stack', isAlarm: false, stack: 'closed' }],
-  // What other requests hold at the node counts too, and comes free: the stack may be good again soon.
+  // What other requests hold at the node counts too, and comes free: the stack may be good again soon. And a request that
+  // is too large by our count as well says nothing of the stack.
   [refusalStatuses.unavailableStack, { reason: 'too-few-units', isAlarm: false, stack: 'resting' }],
 ]);
 
@@ -44,12 +45,13 @@ export function createRefusals(options: {
 
   /** Where the storage is away, the next refusal tries again: until then the stack is still offered. */
   async function takeOut(refusal: Refusal, as: 'resting' | 'closed'): Promise<void> {
-    const { model, stackId, node } = refusal;
+    const { model, stackId, node, status, requestId } = refusal;
     const place = `${stackId} ${model}`;
     if (beingTakenOut.has(place)) return;
     beingTakenOut.add(place);
     try {
-      const isNews = await stacks.refuse({ model, stackId, as });
+      const tooSmallFor = status === refusalStatuses.unavailableStack ? requestId : undefined;
+      const isNews = await stacks.refuse({ model, stackId, as, tooSmallFor });
       if (isNews) log.warn({ node, model, stackId, as }, 'a node refuses its stack');
     } catch (cause) {
       log.warn({ err: cause, node, stackId }, 'a refused stack could not be taken out');

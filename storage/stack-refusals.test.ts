@@ -119,6 +119,22 @@ describe.each(redisKinds)('a refused stack over $name', ({ start }) => {
     expect(await restMs()).toBeLessThan(2600);
   }, 20_000);
 
+  it.each([
+    ['fits by our own count', 70, true],
+    ['does not', 71, false],
+  ])('rests where it was too small for a request that %s', async (_name, asked, expected) => {
+    const model = await pooled('1', '2');
+    await use(model, '1', 30);
+    const order = { requestId: 'a', model };
+    await storage.unitPool.reserve({ ...order, units: asked, leaseMs: 60_000 });
+    const refusal = { model, stackId: '1', as: 'resting', tooSmallFor: 'a' } as const;
+    expect(await storage.unitPool.refuse(refusal)).toBe(expected);
+    expect(await stateOf(model, '1')).toMatchObject({ live: !expected, used: 30 });
+    await storage.unitPool.settle({ ...order, stackId: '2', units: 1 });
+    expect(await storage.unitPool.refuse(refusal)).toBe(false);
+    expect(await storage.unitPool.state(model)).toMatchObject({ free: expected ? 99 : 169 });
+  });
+
   it('is not recorded where no such stack was ever in the pool', async () => {
     const model = await pooled('1');
     expect(await storage.unitPool.refuse({ model, stackId: '9', as: 'closed' })).toBe(false);

@@ -35,8 +35,16 @@ export type StackKeeper = {
 };
 
 export type StackRefusals = {
-  /** Takes the stack out of the pool; false where it is out already, or was never in. Its use is not touched. */
-  refuse(order: { model: string; stackId: string; as: Exclude<Refused, 'no'> }): Promise<boolean>;
+  /**
+   * Takes the stack out of the pool; false where it is out already, or was never in. Its use is not touched. A stack that
+   * was too small for a request stays where that is so by our own count too, or where the request is over.
+   */
+  refuse(order: {
+    model: string;
+    stackId: string;
+    as: Exclude<Refused, 'no'>;
+    tooSmallFor?: string | undefined;
+  }): Promise<boolean>;
 };
 
 const heldRetryMs = 1000;
@@ -82,9 +90,10 @@ export function createUnitPool(redis: Redis): UnitPool & StackKeeper & StackRefu
       return stateFrom(fieldsFrom(fields), (seconds ?? 0) * 1000 + (micros ?? 0) / 1000);
     },
 
-    async refuse({ model, stackId, as }) {
-      const args = [stackId, as, String(restMsMin), String(restMsMax)];
-      const keys = [poolKeys(model).pool];
+    async refuse({ model, stackId, as, tooSmallFor = '' }) {
+      const args = [stackId, as, tooSmallFor, String(restMsMin), String(restMsMax)];
+      const { pool, holds } = poolKeys(model);
+      const keys = [pool, holds];
       if ((await scripts.unitRefuse(redis, { keys, args })) !== 1) return false;
       await redis.send(undefined, ['PUBLISH', channels.stacks, model]);
       return true;

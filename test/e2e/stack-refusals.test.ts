@@ -7,7 +7,16 @@ import { startTestGateway, type TestGateway, until, untilSettled } from './gatew
 
 const stackUnits = 20_000;
 /** Each of these has a pair of nodes of its own; the first is nearly always the first choice. */
-const topics = ['locked', 'full', 'unsigned', 'busy', 'unknown', 'used', 'flying'] as const;
+const topics = [
+  'locked',
+  'full',
+  'unsigned',
+  'busy',
+  'small',
+  'unknown',
+  'used',
+  'flying',
+] as const;
 type Topic = (typeof topics)[number];
 const first = (topic: Topic) => `${topic}-a`;
 const second = (topic: Topic) => `${topic}-b`;
@@ -61,12 +70,16 @@ async function stateOf(model: string, stackId: string) {
   return stacks.find(({ id }) => id === stackId);
 }
 
+/** Until what has been answered stands in our own count of use. */
+const untilCounted = (model: string) =>
+  until(async () => (await gateway.storage.unitPool.state(model)).held === 0);
+
 /** Chats until the node has been tried that often, all of them answered. */
-async function chatUntilTried(topic: Topic, times: number): Promise<void> {
+async function chatUntilTried(topic: Topic, times: number, tokens?: number): Promise<void> {
   const node = gateway.devnet.node(first(topic));
   const before = node.received.length;
   for (let turn = 0; turn < 50 && node.received.length < before + times; turn += 1) {
-    await chat(topic);
+    await chat(topic, tokens);
   }
   expect(node.received.length).toBeGreaterThanOrEqual(before + times);
 }
@@ -167,8 +180,10 @@ describe('a stack with too few units by the count of its node', () => {
     const stackId = stackAt(first(topic));
     const node = gateway.devnet.node(first(topic));
     node.setFault({ kind: 'status', status: 425 });
-    await chatUntilTried(topic, 1);
-    await until(async () => (await stateOf(topic, stackId))?.refused === 'resting');
+    await until(async () => {
+      await chat(topic);
+      return (await stateOf(topic, stackId))?.refused === 'resting';
+    });
     expect(await stateOf(topic, stackId)).toMatchObject({ live: false, used: 0 });
     await sleep(100);
     expect(await isLeftOut(topic)).toBe(true);
@@ -177,6 +192,26 @@ describe('a stack with too few units by the count of its node', () => {
     await until(async () => (await stateOf(topic, stackId))?.live === true);
     await chatUntilTried(topic, 2);
     expect((await stateOf(topic, stackId))?.used).toBeGreaterThan(0);
+  });
+});
+
+describe('a stack that is too small for one request', () => {
+  it('stays, since our own count says so too: nobody makes a node rest by asking for much', async () => {
+    const topic = 'small';
+    for (const id of [first(topic), second(topic)]) {
+      gateway.devnet.node(id).setPace({ replyTokens: 4000 });
+    }
+    const stackId = stackAt(first(topic));
+    const left = async () => stackUnits - ((await stateOf(topic, stackId))?.used ?? 0);
+    for (let turn = 0; turn < 20 && (await left()) > 4000; turn += 1) {
+      await chat(topic, Math.min(4000, (await left()) - 2000));
+      await untilCounted(topic);
+    }
+    await chatUntilTried(topic, 3, 4000);
+    await untilCounted(topic);
+    expect(await left()).toBeGreaterThan(1000);
+    expect(await stateOf(topic, stackId)).toMatchObject({ live: true, refused: 'no' });
+    await chatUntilTried(topic, 1);
   });
 });
 
@@ -208,13 +243,15 @@ describe('rotation', () => {
     await until(async () => (await gateway.storage.unitPool.state(topic)).free >= 4 * stackUnits);
 
     const stackId = stackAt(first(topic));
+    const left = async () => stackUnits - ((await stateOf(topic, stackId))?.used ?? 0);
     const isGone = async () => (await stateOf(topic, stackId))?.live === false;
-    for (let turn = 0; turn < 12 && !(await isGone()); turn += 1) {
-      await chat(topic, 4000);
-      await sleep(50);
+    for (let turn = 0; turn < 100 && !(await isGone()); turn += 1) {
+      await chat(topic, Math.min(4000, Math.max(4, (await left()) - 200)));
+      await untilCounted(topic);
     }
-    await until(isGone);
-    expect((await stateOf(topic, stackId))?.used).toBeGreaterThan(stackUnits * 0.7);
+    // By our count nothing is left, or the node has locked it at 95 percent.
+    expect(await isGone()).toBe(true);
+    expect(await left()).toBeLessThan(stackUnits * 0.05);
     await sleep(100);
     expect(await isLeftOut(topic)).toBe(true);
 
