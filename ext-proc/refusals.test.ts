@@ -71,6 +71,13 @@ describe('an attempt that a node refused', () => {
     expect(await statesOf(model)).toEqual(['no', 'no']);
   });
 
+  it('at what is no node is nothing that we hear of', async () => {
+    const [model, before] = [randomUUID(), (await gateway.metrics.refusals.get()).values];
+    const nowhere = { requestId: randomUUID(), model, node: '', stackId: '', status: 401 };
+    await gateway.envoy.logRefusal(nowhere);
+    expect((await gateway.metrics.refusals.get()).values).toEqual(before);
+  });
+
   it('at a node without stacks is counted, and changes nothing', async () => {
     const node = randomUUID();
     await gateway.envoy.logRefusal({

@@ -117,7 +117,9 @@ function receiveEntry(
   { reconciler, refusals }: RunTools & { reconciler: Reconciler },
 ): void {
   if (entry.commonProperties?.accessLogType === AccessLogType.UpstreamEnd) {
-    refusals.receive(toRefusal(entry));
+    const refusal = toRefusal(entry);
+    // The account API refuses callers, not us, and is no node.
+    if (refusal.node !== '') refusals.receive(refusal);
     return;
   }
   const read = toLogEntry(entry);

@@ -187,7 +187,9 @@ const toAttempt = ({ requestId, model, node, stackId, status }: Refusal) =>
     commonProperties: {
       accessLogType: AccessLogType.UpstreamEnd,
       // A tag without a value is left out.
-      customTags: { node, model, ...(stackId === '' ? {} : { stack: stackId }) },
+      customTags: Object.fromEntries(
+        Object.entries({ node, model, stack: stackId }).filter(([, value]) => value !== ''),
+      ),
     },
     request: { requestHeaders: { [headers.requestId]: requestId } },
     response: { responseCode: status },
