@@ -2,6 +2,9 @@
 import type { NodeSmallId, StackSmallId } from '../../domain/chain-ids.ts';
 import type { StackClaim } from '../indexer/state.ts';
 
+/** What a node took of one of our stacks. */
+export type Taken = Pick<StackClaim, 'stackId' | 'nodeId' | 'unitsClaimed'>;
+
 export type ClaimJudgement = {
   readonly stackId: StackSmallId;
   readonly nodeId: NodeSmallId;
@@ -13,10 +16,10 @@ export type ClaimJudgement = {
 
 /** One for each claim, the largest loss first; a stack of which no use is known was not used. */
 export function judgeClaims(
-  claims: Iterable<StackClaim>,
+  taken: Iterable<Taken>,
   used: ReadonlyMap<StackSmallId, bigint>,
 ): readonly ClaimJudgement[] {
-  return [...claims]
+  return [...taken]
     .map(({ stackId, nodeId, unitsClaimed: claimed }) => {
       const own = used.get(stackId) ?? 0n;
       const over = claimed > own ? claimed - own : 0n;

@@ -52,6 +52,7 @@ const needsOf = (input: Partial<NeedsInput> & Pick<NeedsInput, 'rows'>) =>
     isReachable: () => true,
     isTrusted: () => true,
     used: new Map(),
+    closed: new Set(),
     unitsPerHour: new Map(),
     ended: [],
     ...input,
@@ -75,6 +76,12 @@ describe('what is needed', () => {
     addStack(rows, { id: 7n, node: 1n });
     rows.subscriptions.delete(subscriptionId(ids(1n, 1n)));
     expect(needsOf({ rows })[0]?.stacks).toEqual([]);
+  });
+
+  it('counts no stack that its node refuses for good', () => {
+    const rows = rowsOf();
+    addStack(rows, { id: 7n, node: 1n });
+    expect(needsOf({ rows, closed: new Set([stackSmallId(7n)]) })[0]?.stacks).toEqual([]);
   });
 
   it('counts a stack that was bought a moment ago, and counts it once', () => {

@@ -13,6 +13,8 @@ export type NeedsInput = {
   readonly isTrusted: (nodeId: NodeSmallId) => boolean;
   /** Units used of each stack, by our own count. */
   readonly used: ReadonlyMap<StackSmallId, bigint>;
+  /** Stacks of which nothing more can be used. */
+  readonly closed: ReadonlySet<StackSmallId>;
   /** By model. */
   readonly unitsPerHour: ReadonlyMap<string, bigint>;
   /** Purchases of late; the rows may not tell of their stacks yet. */
@@ -44,10 +46,14 @@ const belongsTo =
   (row: Pick<Rows['stacks'], 'taskId'>) =>
     row.taskId === taskId;
 
-function liveStacks(task: ServedTask, { rows, isReachable, used }: NeedsInput): LiveStack[] {
+function liveStacks(
+  task: ServedTask,
+  { rows, isReachable, used, closed }: NeedsInput,
+): LiveStack[] {
   return [...rows.stacks.values()]
     .filter(belongsTo(task))
-    .filter(({ standing, nodeId }) => standing === 'open' && isReachable(nodeId))
+    .filter(({ stackId, standing }) => standing === 'open' && !closed.has(stackId))
+    .filter(({ nodeId }) => isReachable(nodeId))
     .filter(({ nodeId }) => rows.subscriptions.has(subscriptionId({ ...task, nodeId })))
     .map(({ stackId, units }) => ({ units, used: used.get(stackId) ?? 0n }));
 }

@@ -1,12 +1,13 @@
 /** What is known of the chain and of our own count at one moment: whom to trust, and what is needed. */
 import type { ChainState } from '../../chain/indexer/state.ts';
+import type { Taken } from '../../chain/keeper/claims.ts';
 import type { EndedOperation } from '../../chain/keeper/operation.ts';
 import type { TaskNeed } from '../../chain/keeper/plan.ts';
 import type { NodeSmallId } from '../../domain/chain-ids.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { createTreasuryMetrics } from '../../runtime/metrics.ts';
 import { toNeeds } from './needs.ts';
-import { readStock, readUseRate, type StockPorts } from './stock.ts';
+import { readStock, readUseRate, type Stock, type StockPorts } from './stock.ts';
 import { type Trust, trustFrom } from './trust.ts';
 
 export type StandingPorts = StockPorts & {
@@ -30,17 +31,17 @@ export function createStanding(ports: StandingPorts): Standing {
   return {
     async judge(now) {
       rows = now;
-      const { used } = await readStock(ports, modelsIn(now));
-      const trust = trustFrom(now.claims.values(), used);
+      const stock = await readStock(ports, modelsIn(now));
+      const trust = trustFrom(takenIn(now, stock), stock.used);
       alarm(trust);
       return trust;
     },
     async needs({ isReachable, ended }) {
       if (!rows) return undefined;
       const stock = await readStock(ports, modelsIn(rows));
-      const { isTrusted } = trustFrom(rows.claims.values(), stock.used);
+      const { isTrusted } = trustFrom(takenIn(rows, stock), stock.used);
       const unitsPerHour = await readUseRate(ports, stock);
-      return toNeeds({ rows, isReachable, isTrusted, used: stock.used, unitsPerHour, ended });
+      return toNeeds({ ...stock, rows, isReachable, isTrusted, unitsPerHour, ended });
     },
   };
 }
@@ -48,6 +49,18 @@ export function createStanding(ports: StandingPorts): Standing {
 /** Also of tasks that are not served any more: their stacks are still claimed. */
 const modelsIn = ({ tasks }: ChainState): string[] =>
   [...tasks.values()].flatMap(({ model }) => model ?? []);
+
+/** What was claimed; and what is refused for good, which is as good as claimed. */
+function takenIn({ claims, stacks }: ChainState, { closed }: Stock): Taken[] {
+  const refused = [...stacks.values()].filter(
+    ({ stackId, standing }) =>
+      standing === 'open' && closed.has(stackId) && !claims.has(String(stackId)),
+  );
+  return [
+    ...claims.values(),
+    ...refused.map(({ stackId, nodeId, units }) => ({ stackId, nodeId, unitsClaimed: units })),
+  ];
+}
 
 /** Says each over-claim once, on the second look: what is in flight at the claim is counted a moment later. */
 function createAlarm({ metrics, log }: StandingPorts): (trust: Trust) => void {
@@ -60,7 +73,7 @@ function createAlarm({ metrics, log }: StandingPorts): (trust: Trust) => void {
       const id = String(stackId);
       if (seen.has(id) && !told.has(id)) {
         const numbers = { claimed: String(claimed), used: String(used), node: String(nodeId) };
-        log.error({ stack: id, ...numbers }, 'a node claimed more than we used');
+        log.error({ stack: id, ...numbers }, 'a node took more than we used');
         told.add(id);
       }
       seen.add(id);

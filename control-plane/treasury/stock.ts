@@ -7,6 +7,8 @@ import { samplePeriodMs, unitsPerHour } from './use-rate.ts';
 export type Stock = {
   /** Of each stack that ever was in a pool. */
   readonly used: ReadonlyMap<StackSmallId, bigint>;
+  /** Their nodes refuse them for good: nothing more of them can be used. */
+  readonly closed: ReadonlySet<StackSmallId>;
   /** By model. */
   readonly totals: ReadonlyMap<string, bigint>;
 };
@@ -23,6 +25,7 @@ export async function readStock(
   models: Iterable<string>,
 ): Promise<Stock> {
   const used = new Map<StackSmallId, bigint>();
+  const closed = new Set<StackSmallId>();
   const totals = new Map<string, bigint>();
   for (const model of new Set(models)) {
     const { stacks } = await unitPool.state(model);
@@ -32,10 +35,13 @@ export async function readStock(
     );
     for (const stack of stacks) {
       // Stacks that were not bought on the chain may have any name.
-      if (/^\d{1,19}$/.test(stack.id)) used.set(stackSmallId(BigInt(stack.id)), BigInt(stack.used));
+      if (!/^\d{1,19}$/.test(stack.id)) continue;
+      const id = stackSmallId(BigInt(stack.id));
+      used.set(id, BigInt(stack.used));
+      if (stack.refused === 'closed') closed.add(id);
     }
   }
-  return { used, totals };
+  return { used, closed, totals };
 }
 
 /** How fast each model uses its units up; keeps a sample where the last one is old enough. */

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSuiClient, keyOf, signAndSend, success } from '../../devnet/sui/testing.ts';
 import { parseConfig } from '../../runtime/config.ts';
 import {
+  model,
   stackOwner,
   startTreasuryWorld,
   type TreasuryWorld,
@@ -81,6 +82,18 @@ describe('the treasury', () => {
     expect(await own.current().registry.metrics()).toMatch(
       /atoma_stack_units_over_claimed\{[^}]*\} 500000/,
     );
+  });
+
+  it('buys no more of a node that refuses stacks which it was paid for', async () => {
+    own.fund(treasury.address, 1_000_000n);
+    await own.start();
+    await own.register();
+    await expect.poll(count, patience).toBe(2);
+    await own.storage.unitPool.syncStacks(model, own.stacks());
+    const stackId = own.stacks()[0]?.id ?? '';
+    await own.storage.unitPool.refuse({ model, stackId, as: 'closed' });
+    await expect.poll(own.report, { timeout: 25_000 }).toContain('"obstacle":"no-node"');
+    await expect.poll(() => own.nodeIn()?.weight, patience).toBeLessThan(20);
   });
 
   it('credits what a linked wallet sends, and shows it to its owner', async () => {

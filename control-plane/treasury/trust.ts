@@ -1,7 +1,6 @@
 /** What a node's claims say of it: more than we used is taken from us, and lowers its weight. Pure. */
 
-import type { StackClaim } from '../../chain/indexer/state.ts';
-import { type ClaimJudgement, judgeClaims } from '../../chain/keeper/claims.ts';
+import { type ClaimJudgement, judgeClaims, type Taken } from '../../chain/keeper/claims.ts';
 import type { NodeSmallId, StackSmallId } from '../../domain/chain-ids.ts';
 
 type Record = { readonly claimed: bigint; readonly over: bigint };
@@ -20,12 +19,9 @@ const forgivenPercent = 5n;
 const percentLostPerPercent = 2n;
 const percent = 100n;
 
-/** Of all claims so far: a node that goes on honestly gets its weight back. */
-export function trustFrom(
-  claims: Iterable<StackClaim>,
-  used: ReadonlyMap<StackSmallId, bigint>,
-): Trust {
-  const judgements = judgeClaims(claims, used);
+/** Of all that was taken so far: a node that goes on honestly gets its weight back. */
+export function trustFrom(taken: Iterable<Taken>, used: ReadonlyMap<StackSmallId, bigint>): Trust {
+  const judgements = judgeClaims(taken, used);
   const records = new Map<NodeSmallId, Record>();
   for (const { nodeId, claimed, over } of judgements) {
     const record = records.get(nodeId) ?? { claimed: 0n, over: 0n };
