@@ -24,7 +24,8 @@ export const treasuryOf = (options: {
   address: SuiAddress;
   coinType: string;
   firstCheckpoint?: bigint;
-}): Treasury => ({ firstCheckpoint: 0n, ...options });
+  ownAddresses?: readonly SuiAddress[];
+}): Treasury => ({ firstCheckpoint: 0n, ownAddresses: [], ...options });
 
 /** Follows until stopped. */
 export function follow(options: {

@@ -7,7 +7,13 @@ import { depositIn } from './transfers.ts';
 const addressOf = (n: number) => suiAddress(`0x${n.toString(16).padStart(64, '0')}`);
 const usdc = `0x${'a'.repeat(64)}::usdc::USDC`;
 const [treasury, ann, bob] = [addressOf(1), addressOf(2), addressOf(3)];
-const gateway = { address: treasury, coinType: usdc, firstCheckpoint: 5n };
+const stackOwner = addressOf(4);
+const gateway = {
+  address: treasury,
+  ownAddresses: [stackOwner],
+  coinType: usdc,
+  firstCheckpoint: 5n,
+};
 
 type Change = readonly [address: typeof ann, amount: bigint, coinType?: string];
 const transaction = (
@@ -108,9 +114,38 @@ describe('a deposit', () => {
         [treasury, -7n],
       ],
     ],
+    [
+      'what comes back from the stack owner',
+      [
+        [stackOwner, -7n],
+        [treasury, 7n],
+      ],
+    ],
+    [
+      'a payment to the stack owner',
+      [
+        [ann, -7n],
+        [stackOwner, 7n],
+      ],
+    ],
     ['nothing at all', []],
   ] as const)('is not %s', (_name, changes) => {
     expect(depositIn(transaction(changes), gateway)).toBeUndefined();
+  });
+
+  it('leaves out what the stack owner gives or gets beside it', () => {
+    const giving: readonly Change[] = [
+      [ann, -4n],
+      [stackOwner, -3n],
+      [treasury, 7n],
+    ];
+    expect(depositIn(transaction(giving), gateway)).toMatchObject({ payer: ann, amount: 4n });
+    const getting: readonly Change[] = [
+      [ann, -7n],
+      [stackOwner, 3n],
+      [treasury, 4n],
+    ];
+    expect(depositIn(transaction(getting), gateway)).toMatchObject({ payer: ann, amount: 4n });
   });
 
   it('is none where the transaction was aborted, or is older than what counts', () => {
@@ -120,7 +155,7 @@ describe('a deposit', () => {
   });
 
   it('does not depend on the order in which a node tells balances', () => {
-    const change = fc.tuple(fc.constantFrom(treasury, ann, bob), fc.bigInt(-9n, 9n));
+    const change = fc.tuple(fc.constantFrom(treasury, ann, bob, stackOwner), fc.bigInt(-9n, 9n));
     fc.assert(
       fc.property(fc.array(change, { maxLength: 6 }), fc.nat(5), (changes, turn) => {
         const turned = [...changes.slice(turn), ...changes.slice(0, turn)];
