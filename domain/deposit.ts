@@ -40,6 +40,12 @@ export const depositIdIn = (reference: string): string | undefined =>
 /** A USDC counts as a dollar. */
 export const worthOf = (amount: MicroUsdc): PicoUsd => picoUsd(amount * picoUsdPerMicroUsdc);
 
+/** What is worth exactly so much; nothing where that is no whole positive number of micro-USDC. */
+export const usdcWorth = (amount: PicoUsd): MicroUsdc | undefined =>
+  amount > 0n && amount % picoUsdPerMicroUsdc === 0n
+    ? microUsdc(amount / picoUsdPerMicroUsdc)
+    : undefined;
+
 /** Whether the ledger can hold so much at all. */
 export const isCreditable = (amount: MicroUsdc): boolean => worthOf(amount) <= picoUsdMax;
 

@@ -82,6 +82,8 @@ export type Balance = {
   readonly reserved: PicoUsd;
   readonly settled: PicoUsd;
   readonly deposited: PicoUsd;
+  /** What has left for the chain, or is about to. */
+  readonly withdrawn: PicoUsd;
 };
 
 export type Ledger = {

@@ -1,12 +1,12 @@
-/** Accounts and their deposits. */
+/** Accounts, what is deposited to them, and what is withdrawn. */
 import { type PicoUsd, picoUsdMax } from '../domain/money.ts';
 import type { Balance } from '../domain/reservation.ts';
 import { amountFrom } from './codecs.ts';
 import { accountKeys, globalKeys } from './keys.ts';
-import { balanceFrom } from './ledger.ts';
+import { balanceFields, balanceFrom } from './ledger.ts';
 import type { Redis } from './redis.ts';
-import { fieldsFrom, textsFrom } from './reply.ts';
-import { scripts } from './script.ts';
+import { fieldsFrom, textFrom, textsFrom } from './reply.ts';
+import { type Script, scripts } from './script.ts';
 
 export type Account = {
   readonly id: string;
@@ -25,13 +25,26 @@ export type Crediting =
   | { readonly kind: 'deposits-exceeded' }
   | { readonly kind: 'account-unknown' };
 
+/** What became of the money of one withdrawal; `refused` where the account did not have it, and never to change then. */
+type Withdrawing = 'taken' | 'refused' | 'returned';
+
+type Movement = {
+  readonly accountId: string;
+  readonly amount: PicoUsd;
+  readonly reference: string;
+};
+
 export type Accounts = {
   create(options: { name: string }): Promise<Account>;
   get(accountId: string): Promise<Account | undefined>;
   /** Oldest first. */
   list(): Promise<readonly Account[]>;
   /** Adds a deposit, once per reference. */
-  credit(options: { accountId: string; amount: PicoUsd; reference: string }): Promise<Crediting>;
+  credit(deposit: Movement): Promise<Crediting>;
+  /** Takes the money out of what is available, or refuses for ever: once per reference. */
+  withdraw(withdrawal: Movement): Promise<Withdrawing>;
+  /** Gives it back where it was taken, once, and forbids to take it later where not. */
+  giveBack(withdrawal: Movement): Promise<Withdrawing>;
 };
 
 export function createAccounts(options: {
@@ -47,6 +60,15 @@ export function createAccounts(options: {
     return fields.size === 0 ? undefined : accountFrom(accountId, fields);
   }
 
+  async function move(
+    script: Script,
+    { accountId, amount, reference }: Movement,
+  ): Promise<Withdrawing> {
+    const { balance, entries, withdrawals } = accountKeys(accountId);
+    const call = { keys: [balance, entries, withdrawals], args: [reference, String(amount)] };
+    return withdrawingFrom(textFrom(await script(redis, call)));
+  }
+
   return {
     get,
 
@@ -54,10 +76,7 @@ export function createAccounts(options: {
       const id = `acc_${randomId()}`;
       const createdMs = nowMs();
       const key = accountKeys(id).balance;
-      const zeros = ['available', 'reserved', 'settled', 'deposited'].flatMap((field) => [
-        field,
-        '0',
-      ]);
+      const zeros = balanceFields.flatMap((field) => [field, '0']);
       const fields = ['name', name, 'createdMs', String(createdMs)];
       await redis.send(key, ['HSET', key, ...zeros, ...fields]);
       // Last, so that whoever finds it in the list finds it whole.
@@ -79,6 +98,9 @@ export function createAccounts(options: {
       });
       return creditingFrom(textsFrom(reply));
     },
+
+    withdraw: (withdrawal) => move(scripts.withdraw, withdrawal),
+    giveBack: (withdrawal) => move(scripts.giveBack, withdrawal),
   };
 }
 
@@ -98,13 +120,18 @@ function* pairs(flat: readonly string[]): Generator<[string, string]> {
 }
 
 function accountFrom(id: string, fields: ReadonlyMap<string, string>): Account {
-  const money = ['available', 'reserved', 'settled', 'deposited'].map((field) => fields.get(field));
+  const money = balanceFields.map((field) => fields.get(field));
   return {
     id,
     name: fields.get('name') ?? '',
     createdMs: Number(fields.get('createdMs') ?? 0),
     balance: balanceFrom(money),
   };
+}
+
+function withdrawingFrom(reply: string): Withdrawing {
+  if (reply === 'taken' || reply === 'refused' || reply === 'returned') return reply;
+  throw new Error(`a withdrawal answered "${reply}"`);
 }
 
 function creditingFrom([kind = '', detail = '']: readonly string[]): Crediting {

@@ -11,11 +11,17 @@ import {
   withLaterBooks,
 } from './deposit-audit.ts';
 import { accountKeys } from './keys.ts';
-import { balanceFrom } from './ledger.ts';
+import { balanceFields, balanceFrom } from './ledger.ts';
 import type { Redis } from './redis.ts';
 import { emptyReplay, type Replay, replayEntry } from './replay.ts';
 import { fieldsFrom, listFrom, streamEntriesFrom, textFrom } from './reply.ts';
 import { scripts } from './script.ts';
+import {
+  compareWithdrawals,
+  readWithdrawals,
+  type TakenMoneyOf,
+  type WithdrawalSums,
+} from './withdrawal-audit.ts';
 
 export type AuditReport = {
   readonly ok: boolean;
@@ -24,26 +30,30 @@ export type AuditReport = {
   readonly differencePico: bigint;
   /** `onChain` is `credited` and `waiting` together, or there is a problem. */
   readonly deposits: DepositSums;
+  readonly withdrawals: WithdrawalSums;
   readonly problems: readonly string[];
 };
 
 const entriesPerRead = 1000;
-const amounts = ['available', 'reserved', 'settled', 'deposited'] as const;
 
 export async function audit(redis: Redis): Promise<AuditReport> {
   // Before the accounts: what these books call credited, the entries that are read after must show.
   const books = await readBooks(redis);
+  const rows = await readWithdrawals(redis);
   const ids = await accountIds(redis, { first: 0, last: -1 });
   const problems: string[] = [];
   const credited: CreditedDeposits = new Map();
+  const taken: TakenMoneyOf = new Map();
   let differencePico = 0n;
   for (const id of ids) {
     const found = await auditAccount(redis, id);
     problems.push(...found.problems.map((problem) => `${id}: ${problem}`));
     differencePico += found.difference;
     for (const [deposit, amount] of found.chainDeposits) {
-      const others = credited.get(deposit) ?? [];
-      credited.set(deposit, [...others, { accountId: id, amount }]);
+      add(credited, deposit, { accountId: id, amount });
+    }
+    for (const [reference, money] of found.withdrawals) {
+      add(taken, reference, { accountId: id, ...money });
     }
   }
   const deposits = { ...noDeposits };
@@ -55,10 +65,19 @@ export async function audit(redis: Redis): Promise<AuditReport> {
     }
   }
   for (const id of credited.keys()) problems.push(`deposit ${id} is credited and in no book`);
-  const lost = deposits.onChain - deposits.credited - deposits.waiting;
-  differencePico += lost < 0n ? -lost : lost;
-  return { ok: problems.length === 0, accounts: ids.length, differencePico, deposits, problems };
+  differencePico += absolute(deposits.onChain - deposits.credited - deposits.waiting);
+  const { sums: withdrawals, ...found } = await compareWithdrawals(redis, { before: rows, taken });
+  problems.push(...found.problems);
+  differencePico += absolute(withdrawals.withdrawn - withdrawals.paid - withdrawals.open);
+  const ok = problems.length === 0;
+  return { ok, accounts: ids.length, differencePico, deposits, withdrawals, problems };
 }
+
+function add<Item>(lists: Map<string, readonly Item[]>, key: string, item: Item): void {
+  lists.set(key, [...(lists.get(key) ?? []), item]);
+}
+
+const absolute = (amount: bigint) => (amount < 0n ? -amount : amount);
 
 async function auditAccount(redis: Redis, accountId: string) {
   const keys = accountKeys(accountId);
@@ -69,7 +88,8 @@ async function auditAccount(redis: Redis, accountId: string) {
   const [balance, lastEntry, open] = listFrom(picture);
   const replay = await replayUntil(redis, { entries: keys.entries, last: textFrom(lastEntry) });
   const account = { balance: balanceFrom(balance), open: fieldsFrom(open), replay };
-  return { ...compare(account), chainDeposits: replay.chainDeposits };
+  const { chainDeposits, withdrawals } = replay;
+  return { ...compare(account), chainDeposits, withdrawals };
 }
 
 async function replayUntil(redis: Redis, { entries, last }: { entries: string; last: string }) {
@@ -91,13 +111,13 @@ function compare(account: { balance: Balance; open: ReadonlyMap<string, string>;
   let difference = 0n;
   const expectEqual = (name: string, [found, expected]: readonly [bigint, bigint]) => {
     if (found === expected) return;
-    difference += found < expected ? expected - found : found - expected;
+    difference += absolute(found - expected);
     problems.push(`${name} is ${found}, expected ${expected}`);
   };
 
-  for (const name of amounts) expectEqual(name, [balance[name], replay[name]]);
-  const sum = balance.available + balance.reserved + balance.settled;
-  expectEqual('available + reserved + settled', [sum, balance.deposited]);
+  for (const name of balanceFields) expectEqual(name, [balance[name], replay[name]]);
+  const sum = balance.available + balance.reserved + balance.settled + balance.withdrawn;
+  expectEqual('available + reserved + settled + withdrawn', [sum, balance.deposited]);
   const held = [...account.open.values()].reduce((total, text) => total + amountFrom(text), 0n);
   expectEqual('money of open reservations', [held, balance.reserved]);
   for (const id of replay.open.keys()) {

@@ -9,6 +9,7 @@ import { type PicoUsd, picoUsd } from '../domain/money.ts';
 import type { Price } from '../domain/price.ts';
 import { endings, type UsageRecord } from '../domain/reservation.ts';
 import type { WalletChallenge } from '../domain/wallet-challenge.ts';
+import type { Withdrawal, WithdrawalState } from '../domain/withdrawal.ts';
 
 const toJson = (value: unknown): string =>
   JSON.stringify(value, (_name, field) => (typeof field === 'bigint' ? String(field) : field));
@@ -169,3 +170,35 @@ const walletChallenge = z.strictObject({
 export const walletChallengeToJson = (value: WalletChallenge): string => toJson(value);
 export const walletChallengeFromJson = (text: string): WalletChallenge =>
   walletChallenge.parse(JSON.parse(text));
+
+const withdrawal = z.strictObject({
+  reference: z.string(),
+  accountId: z.string(),
+  recipient: z.string().transform(suiAddress),
+  amount: integer.transform(microUsdc),
+});
+
+/** The fields in one order, so that the same withdrawal is always the same text. */
+export const withdrawalToJson = ({ reference, accountId, recipient, amount }: Withdrawal): string =>
+  toJson({ reference, accountId, recipient, amount });
+export const withdrawalFromJson = (text: string): Withdrawal => withdrawal.parse(JSON.parse(text));
+
+/** One word, and behind it the digest of what is paid, so that scripts can read it too. */
+export const withdrawalStateToText = (state: WithdrawalState): string =>
+  state.kind === 'paid' ? `${state.kind} ${state.digest}` : state.kind;
+
+export function withdrawalStateFromText(text: string): WithdrawalState {
+  const [kind = '', digest] = text.split(' ');
+  switch (kind) {
+    case 'proposed':
+    case 'refused':
+    case 'queued':
+    case 'paying':
+    case 'cancelling':
+    case 'cancelled':
+      return { kind };
+    case 'paid':
+      if (digest !== undefined) return { kind, digest };
+  }
+  throw new TypeError(`expected the state of a withdrawal, got "${text}"`);
+}

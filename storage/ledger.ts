@@ -23,6 +23,15 @@ export const usageRecordsMax = 10_000;
 const heldRetryMs = 1000;
 const minuteMs = 60_000;
 
+/** The sums of an account, in the order in which they are read. */
+export const balanceFields = [
+  'available',
+  'reserved',
+  'settled',
+  'deposited',
+  'withdrawn',
+] as const;
+
 export function createLedger(redis: Redis): Ledger {
   const keysOf = (accountId: string, requestId: string) => {
     const keys = accountKeys(accountId);
@@ -98,20 +107,20 @@ export function createLedger(redis: Redis): Ledger {
 /** Throws where there is no such account. */
 async function readBalance(redis: Redis, accountId: string): Promise<Balance> {
   const key = accountKeys(accountId).balance;
-  const fields = ['available', 'reserved', 'settled', 'deposited'];
-  return balanceFrom(await redis.send(key, ['HMGET', key, ...fields]));
+  return balanceFrom(await redis.send(key, ['HMGET', key, ...balanceFields]));
 }
 
-/** Reads available, reserved, settled and deposited. */
+/** The values of `balanceFields`; throws where there is no such account. */
 export function balanceFrom(reply: unknown): Balance {
-  const [available = '', reserved = '', settled = '', deposited = ''] = listFrom(reply).map(
-    (field) => maybeTextFrom(field) ?? '',
-  );
+  const texts = listFrom(reply).map(maybeTextFrom);
+  const [available = '', reserved = '', settled = '', deposited = '', withdrawn = '0'] = texts;
   return {
     available: amountFrom(available),
     reserved: amountFrom(reserved),
     settled: amountFrom(settled),
     deposited: amountFrom(deposited),
+    // An account that has never withdrawn may lack it.
+    withdrawn: amountFrom(withdrawn),
   };
 }
 

@@ -3,14 +3,19 @@ import { depositIdIn } from '../domain/deposit.ts';
 import { amountFrom } from './codecs.ts';
 import type { StreamEntry } from './reply.ts';
 
+export type TakenMoney = { readonly amount: bigint; readonly isReturned: boolean };
+
 export type Replay = {
   available: bigint;
   reserved: bigint;
   settled: bigint;
   deposited: bigint;
+  withdrawn: bigint;
   readonly open: Map<string, bigint>;
   /** What was credited for deposits on a chain, by their ids. */
   readonly chainDeposits: Map<string, bigint>;
+  /** By reference, what was taken for withdrawals, and whether it was given back. */
+  readonly withdrawals: Map<string, TakenMoney>;
   readonly problems: string[];
 };
 
@@ -19,8 +24,10 @@ export const emptyReplay = (): Replay => ({
   reserved: 0n,
   settled: 0n,
   deposited: 0n,
+  withdrawn: 0n,
   open: new Map(),
   chainDeposits: new Map(),
+  withdrawals: new Map(),
   problems: [],
 });
 
@@ -50,6 +57,12 @@ export function replayEntry(replay: Replay, { id, fields }: StreamEntry): void {
     case 'expire':
       end(replay, { id, kind, requestId, held, charged });
       return;
+    case 'withdraw':
+      withdraw(replay, { id, reference: requestId, amount: held });
+      return;
+    case 'give-back':
+      giveBack(replay, { id, reference: requestId, amount: held });
+      return;
     default:
       report(`unknown kind "${kind}"`);
   }
@@ -63,6 +76,27 @@ function noteChainDeposit(
   if (id === undefined) return;
   if (chainDeposits.has(id)) problems.push(`${reference} is credited twice`);
   chainDeposits.set(id, amount);
+}
+
+type Withdrawing = { readonly id: string; readonly reference: string; readonly amount: bigint };
+
+function withdraw(replay: Replay, { id, reference, amount }: Withdrawing): void {
+  const { withdrawals, problems } = replay;
+  if (withdrawals.has(reference)) problems.push(`entry ${id}: ${reference} is taken twice`);
+  withdrawals.set(reference, { amount, isReturned: false });
+  replay.withdrawn += amount;
+  replay.available -= amount;
+  if (replay.available < 0n) problems.push(`entry ${id}: the balance is below zero`);
+}
+
+function giveBack(replay: Replay, { id, reference, amount }: Withdrawing): void {
+  const taken = replay.withdrawals.get(reference);
+  if (taken?.amount !== amount || taken.isReturned) {
+    replay.problems.push(`entry ${id}: ${reference} is given back, which is not taken`);
+  }
+  replay.withdrawals.set(reference, { amount, isReturned: true });
+  replay.withdrawn -= amount;
+  replay.available += amount;
 }
 
 type Ending = { id: string; kind: string; requestId: string; held: bigint; charged: bigint };

@@ -23,6 +23,7 @@ import { createUnitPool, type StackKeeper, type StackRefusals } from './unit-poo
 import { createUsageList, type UsageList } from './usage-list.ts';
 import { createUseSamples, type UseSamples } from './use-samples.ts';
 import { createWalletLinks, type WalletLinks } from './wallet-links.ts';
+import { createWithdrawalBook, type WithdrawalBook } from './withdrawal-book.ts';
 
 export type Storage = {
   readonly ledger: Ledger;
@@ -48,6 +49,8 @@ export type Storage = {
   wallets(chainId: string): WalletLinks;
   /** What the keeper of stacks does with the treasury's money. */
   treasury(id: TreasuryId): KeeperStore;
+  /** What accounts withdraw from the treasury. */
+  withdrawals(id: TreasuryId): WithdrawalBook;
   audit(): Promise<AuditReport>;
   /** Throws where Redis does not answer. */
   ping(): Promise<void>;
@@ -86,6 +89,7 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     depositBooks: () => readBooks(redis),
     wallets: (chainId: string) => createWalletLinks({ redis, chainId, nowMs }),
     treasury: (id: TreasuryId) => createKeeperStore({ redis, ...id }),
+    withdrawals: (id: TreasuryId) => createWithdrawalBook({ redis, accounts, ...id }),
     audit: () => audit(redis),
     ping: async () => void (await redis.send('ping', ['EXISTS', 'ping'])),
     close: () => redis.close(),

@@ -1,9 +1,10 @@
 /** Begins an operation, or goes on with one: chooses coins and gas, and builds the transaction that is to be kept. */
+import type { SuiAddress } from '../../domain/chain-ids.ts';
 import { microUsdc, type SamplingRates } from '../costs.ts';
 import type { ObjectRef } from '../transaction-node.ts';
 import {
   buildBuying,
-  buildFunding,
+  buildPayment,
   buildReturn,
   type Contract,
   type Gas,
@@ -12,10 +13,15 @@ import {
 import { chooseCoins } from './coins.ts';
 import type { NextStep, Parties } from './decide.ts';
 import type { KeeperNode } from './landing.ts';
-import { type EndedOperation, type Operation, type StackOrder, spendingOf } from './operation.ts';
-import { pausesAfter } from './pauses.ts';
+import {
+  type EndedOperation,
+  type Operation,
+  type SentTransaction,
+  spendingOf,
+} from './operation.ts';
+import { pausesAfter, payableFromMs } from './pauses.ts';
 import { type KeeperSettings, type Plan, planPurchases, type TaskNeed } from './plan.ts';
-import type { StoredKeeper } from './store.ts';
+import type { StoredKeeper, WithdrawalQueue } from './store.ts';
 
 /** What is needed, and what the contract adds to the price of sampled tasks. */
 export type Observation = { readonly tasks: readonly TaskNeed[]; readonly rates: SamplingRates };
@@ -29,6 +35,7 @@ export type Desk = {
   readonly suiType: string;
   readonly gasBudgetMist: bigint;
   readonly settings: KeeperSettings;
+  readonly withdrawals: WithdrawalQueue;
   readonly observe: () => Promise<Observation>;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
@@ -41,9 +48,9 @@ export type Change = {
   readonly ended: EndedOperation | undefined;
 };
 
-type Idle =
-  | { readonly kind: 'idle'; readonly unmet: Plan['unmet'] }
-  | { readonly kind: 'treasury-low'; readonly coinType: string };
+type TreasuryLow = { readonly kind: 'treasury-low'; readonly coinType: string };
+type Idle = { readonly kind: 'idle'; readonly unmet: Plan['unmet'] } | TreasuryLow;
+type Start = { readonly stored: StoredKeeper; readonly gas: Gas };
 
 /** Far below what a transaction may take in. */
 const coinsPerCollectionMax = 100;
@@ -57,41 +64,68 @@ export async function gasNow(desk: Desk, height: bigint): Promise<Gas | undefine
   return coins && { ...terms, coins, budgetMist, height };
 }
 
-/** Collects what came to the stack owner; else begins the neediest purchase. */
-export async function begin(
-  desk: Desk,
-  { stored, gas }: { stored: StoredKeeper; gas: Gas },
-): Promise<Change | Idle> {
-  const { node, wallets, parties, settings, signal } = desk;
-  const startedMs = desk.nowMs();
+/** Collects what came to the stack owner; else pays the oldest withdrawal; else begins the neediest purchase. */
+export async function begin(desk: Desk, start: Start): Promise<Change | Idle> {
+  return (await collect(desk, start)) ?? (await withdraw(desk, start)) ?? buy(desk, start);
+}
+
+async function collect(desk: Desk, { gas }: Start): Promise<Change | undefined> {
+  const { node, wallets, parties, nowMs, signal } = desk;
+  const startedMs = nowMs();
   const { owner, usdcType: coinType } = parties;
   const all = await node.coins({ owner, coinType }, signal);
   const coins = all.filter(({ balance }) => balance > 0n).slice(0, coinsPerCollectionMax);
-  if (coins.length > 0) {
-    const sent = await buildReturn({ wallets, gas, coins });
-    return goOn({ kind: 'collecting', id: sent.digest, startedMs, sent });
-  }
+  if (coins.length === 0) return undefined;
+  const sent = await buildReturn({ wallets, gas, coins });
+  return goOn({ kind: 'collecting', id: sent.digest, startedMs, sent });
+}
+
+/** Where the treasury is short nothing else is bought: what accounts have withdrawn is not the gateway's to spend. */
+async function withdraw(
+  desk: Desk,
+  { stored, gas }: Start,
+): Promise<Change | TreasuryLow | undefined> {
+  const nowMs = desk.nowMs();
+  const { treasury, owner } = desk.parties;
+  const withdrawal = (await desk.withdrawals.queued()).find(
+    ({ reference, recipient }) =>
+      // To pay ourselves would pay nobody; the order waits to be cancelled.
+      ![treasury, owner].includes(recipient) && payableFromMs(reference, stored.ended) <= nowMs,
+  );
+  if (!withdrawal) return undefined;
+  const { recipient, amount } = withdrawal;
+  const sent = await pay(desk, { recipient, amount, gas });
+  if ('kind' in sent) return sent;
+  // From here on it is kept, so the node's time does not count.
+  const startedMs = desk.nowMs();
+  return goOn({ kind: 'withdrawing', id: sent.digest, startedMs, withdrawal, sent });
+}
+
+async function buy(desk: Desk, { stored, gas }: Start): Promise<Change | Idle> {
+  const startedMs = desk.nowMs();
   const { orders, unmet } = planPurchases({
     ...(await desk.observe()),
     nowMs: startedMs,
-    settings,
+    settings: desk.settings,
     spent: spendingOf(stored.ended),
     pauses: pausesAfter(stored.ended),
     open: [],
   });
   const [order] = orders;
-  return order ? fund(desk, { order, startedMs, gas }) : { kind: 'idle', unmet };
+  if (!order) return { kind: 'idle', unmet };
+  const sent = await pay(desk, { recipient: desk.parties.owner, amount: order.cost, gas });
+  if ('kind' in sent) return sent;
+  return goOn({ kind: 'funding', id: sent.digest, startedMs, order, sent });
 }
 
-async function fund(
+async function pay(
   { node, wallets, parties, signal }: Desk,
-  { order, startedMs, gas }: { order: StackOrder; startedMs: number; gas: Gas },
-): Promise<Change | Idle> {
+  { recipient, amount, gas }: { recipient: SuiAddress; amount: bigint; gas: Gas },
+): Promise<SentTransaction | TreasuryLow> {
   const { treasury, usdcType: coinType } = parties;
-  const coins = chooseCoins(await node.coins({ owner: treasury, coinType }, signal), order.cost);
+  const coins = chooseCoins(await node.coins({ owner: treasury, coinType }, signal), amount);
   if (!coins) return { kind: 'treasury-low', coinType };
-  const sent = await buildFunding({ wallets, gas, coins, amount: order.cost });
-  return goOn({ kind: 'funding', id: sent.digest, startedMs, order, sent });
+  return buildPayment({ wallets, gas, coins, amount, recipient });
 }
 
 /** Goes on with a purchase whose coin has come, or has to go back. */

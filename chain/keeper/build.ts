@@ -33,20 +33,21 @@ export type Gas = {
   readonly height: bigint;
 };
 
-/** Merges the treasury's coins, and sends one of exactly that amount to the stack owner. */
-export async function buildFunding(options: {
+/** Merges the treasury's coins, and sends one of exactly that amount. */
+export async function buildPayment(options: {
   readonly wallets: Wallets;
   readonly gas: Gas;
   readonly coins: readonly ObjectRef[];
   readonly amount: bigint;
+  readonly recipient: SuiAddress;
 }): Promise<SentTransaction> {
-  const { wallets, gas, amount } = options;
-  const { treasury, owner } = wallets;
+  const { wallets, gas, amount, recipient } = options;
+  const { treasury } = wallets;
   const tx = start({ sender: treasury.address, wallets, gas });
   const [wallet, ...rest] = options.coins.map((coin) => tx.object(input(coin)));
-  if (!wallet) throw new RangeError('a funding needs a coin');
+  if (!wallet) throw new RangeError('a payment needs a coin');
   if (rest.length > 0) tx.mergeCoins(wallet, rest);
-  tx.transferObjects([tx.splitCoins(wallet, [tx.pure.u64(amount)])], owner.address);
+  tx.transferObjects([tx.splitCoins(wallet, [tx.pure.u64(amount)])], recipient);
   return finish(tx, { gas, inputs: options.coins, signers: [treasury] });
 }
 

@@ -1,6 +1,7 @@
 /** JSON of the keeper's operations. */
 import { z } from 'zod';
 import { nodeSmallId, stackSmallId, taskSmallId } from '../../domain/chain-ids.ts';
+import { microUsdc as payableUsdc } from '../../domain/deposit.ts';
 import { microUsdc } from '../costs.ts';
 import { address, bytes, idOf, integer, maybe } from '../json.ts';
 import type { EndedOperation, Operation } from './operation.ts';
@@ -29,6 +30,13 @@ const failure = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('not-landed') }),
 ]);
 
+const withdrawal = z.object({
+  reference: text,
+  accountId: text,
+  recipient: address,
+  amount: idOf(payableUsdc),
+});
+
 const begun = { id: text, startedMs: timeMs };
 const ordered = { ...begun, order };
 const operation: z.ZodType<Operation, unknown> = z.discriminatedUnion('kind', [
@@ -36,6 +44,7 @@ const operation: z.ZodType<Operation, unknown> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('buying'), ...ordered, coinId: address, sent }),
   z.object({ kind: z.literal('returning'), ...ordered, coinId: address, failure, sent }),
   z.object({ kind: z.literal('collecting'), ...begun, sent }),
+  z.object({ kind: z.literal('withdrawing'), ...begun, withdrawal, sent }),
 ]);
 
 const end = { endedMs: timeMs };
@@ -52,6 +61,8 @@ const ended: z.ZodType<EndedOperation, unknown> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failed'), ...ordered, ...end, failure, missing: amount }),
   z.object({ kind: z.literal('collected'), ...begun, ...end, amount }),
   z.object({ kind: z.literal('not-collected'), ...begun, ...end, failure }),
+  z.object({ kind: z.literal('paid'), ...begun, ...end, withdrawal, digest: text }),
+  z.object({ kind: z.literal('not-paid'), ...begun, ...end, withdrawal, failure }),
 ]);
 
 const current = maybe(operation);

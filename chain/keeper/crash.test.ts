@@ -1,47 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { audit } from '../../storage/audit.ts';
 import type { Break } from '../../test/keeper/fuse.ts';
 import { keepUntilIdle } from '../../test/keeper/keep.ts';
-import {
-  type Play,
-  settings,
-  stackPrice,
-  stacksForRunway,
-  startPlay,
-} from '../../test/keeper/play.ts';
+import { type Play, startPlay } from '../../test/keeper/play.ts';
+import { expectRunwayOnce, expectSound } from '../../test/keeper/sound.ts';
+import { orderWithdrawals } from '../../test/keeper/withdrawals.ts';
 import { startWorld, type World } from '../../test/keeper/world.ts';
 import { createRandom, type Random } from '../testing/random.ts';
-import { runwayTarget, unitsLeft } from './plan.ts';
 
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  expect(await audit(world.redis)).toMatchObject({ ok: true, differencePico: 0n, problems: [] });
+  await world.close();
+});
 afterEach(() => world.chain.faults.clear());
 
 const hows = ['before', 'after', 'late', 'very late'] as const;
 const losses = ['lost-first', 'lost-before', 'lost-after'] as const;
-const nothing = { usdc: 0n, mist: 0n };
-
-/** All money is accounted for, and each stack on the chain is one purchase in the records. */
-async function expectSound(play: Play): Promise<void> {
-  const stacks = await play.ownStacks();
-  const ended = await play.ended();
-  const bought = ended.flatMap((each) => (each.kind === 'bought' ? [each.stackId] : []));
-  const byId = (left: bigint, right: bigint) => Number(left - right);
-  expect(bought.toSorted(byId)).toEqual(stacks.map(({ id }) => id).toSorted(byId));
-  const paid = BigInt(stacks.length) * stackPrice;
-  expect(play.books()).toEqual({ owner: 0n, ownerGas: 0n, paid, unaccounted: nothing });
-  expect(ended.filter((each) => each.kind === 'failed' && each.missing > 0n)).toEqual([]);
-  expect((await play.store.load(0)).operation).toBeUndefined();
-}
-
-async function expectRunwayOnce(play: Play): Promise<void> {
-  const { stacks } = await play.needs();
-  expect(unitsLeft(stacks)).toBeGreaterThanOrEqual(runwayTarget(await play.needs(), settings));
-  expect(stacks).toHaveLength(stacksForRunway);
-}
 
 async function callsOf(options: Parameters<typeof startPlay>[1]): Promise<number> {
   const play = await startPlay(world, options);
@@ -88,22 +67,26 @@ describe('a keeper that dies', () => {
       for (let seed = from; seed < from + 25; seed += 1) {
         const random = createRandom(seed);
         const play = await startPlay(world);
-        const beforeStep = (step: number) => {
+        const orders = await orderWithdrawals(play, [20_000n, 1n, 45_000n].slice(seed % 4));
+        const beforeStep = async (step: number) => {
           world.chain.faults.clear();
-          if (step <= 40) strike(play, random);
+          if (step <= 40) await strike(play, random);
         };
-        await keepUntilIdle(play, { beforeStep });
+        await keepUntilIdle(play, { beforeStep, waits: 200 });
         world.chain.landHeld();
         await keepUntilIdle(play);
-        await expectSound(play);
+        await expectSound(play, orders);
         await expectRunwayOnce(play);
       }
     },
   );
 });
 
-/** Each of a crash, a lost execution, the end of an epoch, and the landing of what was held back, now and then. */
-function strike(play: Play, random: Random): void {
+/**
+ * Each of a crash, a lost execution, the end of an epoch, the landing of what was held back, and the cancelling of a
+ * withdrawal, now and then.
+ */
+async function strike(play: Play, random: Random): Promise<void> {
   const happens = (chance: number) => random.next() < chance;
   const { chain } = world;
   const how = random.pick(hows);
@@ -112,6 +95,7 @@ function strike(play: Play, random: Random): void {
   if (execution && happens(0.3)) chain.faults.set({ execution });
   if (happens(0.1)) chain.advanceEpoch();
   if (happens(0.1)) chain.landHeld();
+  if (happens(0.05)) await play.withdrawals.cancel(`order-${random.below(3)}`);
 }
 
 describe('an execution', () => {

@@ -25,7 +25,7 @@ export type Parties = {
   readonly eventTypes: EventTypes;
 };
 
-type Purchase = Exclude<Operation, { kind: 'collecting' }>;
+type Purchase = Exclude<Operation, { kind: 'collecting' | 'withdrawing' }>;
 
 export type NextStep =
   | { readonly kind: 'end'; readonly ended: EndedOperation }
@@ -67,6 +67,8 @@ export function decideNext(options: {
       const amount = microUsdc(changeOf(execution, whose(parties.treasury, parties)));
       return { kind: 'end', ended: { kind: 'collected', id, startedMs, endedMs, amount } };
     }
+    case 'withdrawing':
+      return { kind: 'end', ended: paid(operation, { execution, parties, endedMs }) };
   }
 }
 
@@ -99,6 +101,11 @@ function afterFailure(
     }
     case 'collecting':
       return { kind: 'end', ended: { kind: 'not-collected', id, startedMs, endedMs, failure } };
+    case 'withdrawing': {
+      const { withdrawal } = operation;
+      const ended = { id, startedMs, endedMs, withdrawal, failure };
+      return { kind: 'end', ended: { kind: 'not-paid', ...ended } };
+    }
   }
 }
 
@@ -131,6 +138,19 @@ function bought(
     return { kind: 'bought', id, startedMs, endedMs, order, stackId, nodeId, digest, paid };
   }
   throw new FullNodeError('protocol', `${execution.digest} succeeded and tells of no stack`);
+}
+
+function paid(
+  { id, startedMs, withdrawal }: Operation & { kind: 'withdrawing' },
+  options: { execution: Execution; parties: Parties; endedMs: number },
+): EndedOperation {
+  const { execution, parties, endedMs } = options;
+  const { digest } = execution;
+  const received = changeOf(execution, whose(withdrawal.recipient, parties));
+  if (received !== withdrawal.amount) {
+    throw new FullNodeError('protocol', `${digest} succeeded and its recipient got ${received}`);
+  }
+  return { kind: 'paid', id, startedMs, endedMs, withdrawal, digest };
 }
 
 /** What left both of us. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { nodeSmallId } from '../../domain/chain-ids.ts';
+import { nodeSmallId, suiAddress } from '../../domain/chain-ids.ts';
 import { keepUntilIdle } from '../../test/keeper/keep.ts';
 import {
   type Play,
@@ -8,6 +8,7 @@ import {
   stacksForRunway,
   startPlay,
 } from '../../test/keeper/play.ts';
+import { fatesOf, orderWithdrawals } from '../../test/keeper/withdrawals.ts';
 import { startWorld, type World } from '../../test/keeper/world.ts';
 import { runwayTarget, unitsLeft } from './plan.ts';
 
@@ -19,7 +20,8 @@ afterAll(() => world.close());
 beforeEach(() => world.chain.faults.clear());
 
 const nothing = { usdc: 0n, mist: 0n };
-const untouched = { owner: 0n, ownerGas: 0n, paid: 0n, unaccounted: nothing };
+const untouched = { owner: 0n, ownerGas: 0n, paid: 0n, withdrawn: 0n, unaccounted: nothing };
+const addressOf = ({ address }: { address: string }) => suiAddress(address);
 const abortOf = (code: number) => ({
   kind: 'failed',
   missing: 0n,
@@ -120,5 +122,107 @@ describe('the keeper', () => {
     const { signal } = new AbortController();
     await expect(keeper.step(lease, signal)).rejects.toMatchObject({ kind: 'wrong-chain' });
     expect(await play.store.load(0)).toMatchObject({ operation: undefined, revision: 0 });
+  });
+});
+
+describe('a withdrawal', () => {
+  /** A keeper that has the lease. */
+  async function startStepping(play: Play) {
+    const lease = await play.store.acquire(600_000);
+    if (!lease) throw new Error('nobody else keeps');
+    const keeper = play.startKeeper();
+    const { signal } = new AbortController();
+    return { step: () => keeper.step(lease, signal), close: () => play.store.release(lease) };
+  }
+
+  it('is paid exactly and once, before anything is bought, and counts in no budget', async () => {
+    const play = await startPlay(world, { settings: { budgetPerHour: 2n * stackPrice } });
+    const orders = await orderWithdrawals(play, [30_000n, 1n, 40_000n]);
+    expect(await keepUntilIdle(play)).toEqual({ kind: 'idle', unmet: [] });
+    expect(await fatesOf(play, orders)).toEqual(['paid 1 30000', 'paid 1 1', 'paid 1 40000']);
+    const withdrawn = 70_001n;
+    expect(play.books()).toEqual({ ...untouched, withdrawn, paid: 2n * stackPrice });
+    const ended = await play.ended();
+    const bought = ended.filter(({ kind }) => kind === 'bought');
+    const lastPaidMs = Math.max(
+      ...ended.map(({ kind, endedMs }) => (kind === 'paid' ? endedMs : 0)),
+    );
+    expect(Math.min(...bought.map(({ startedMs }) => startedMs))).toBeGreaterThanOrEqual(
+      lastPaidMs,
+    );
+  });
+
+  it('waits for a treasury that is short, and nothing is bought meanwhile', async () => {
+    const { chain } = world;
+    const { usdcType } = chain.chain;
+    const play = await startPlay(world, { usdc: 10_000n });
+    const orders = await orderWithdrawals(play, [10_001n, 5n]);
+    const low = { kind: 'treasury-low', coinType: usdcType };
+    expect(await keepUntilIdle(play)).toEqual(low);
+    expect(await fatesOf(play, orders)).toEqual(['queued 0 10001', 'queued 0 5']);
+    expect(play.books()).toEqual(untouched);
+    chain.fund(play.treasury.address, 100_000n);
+    await keepUntilIdle(play);
+    expect(await fatesOf(play, orders)).toEqual(['paid 1 10001', 'paid 1 5']);
+    expect(play.books()).toMatchObject({ withdrawn: 10_006n, paid: 2n * stackPrice });
+  });
+
+  it('is not sent before a power cut can no more undo that it is known', async () => {
+    const play = await startPlay(world);
+    const orders = await orderWithdrawals(play, [7n]);
+    const { step, close } = await startStepping(play);
+    expect(await step()).toEqual({ kind: 'worked' });
+    play.clock.ms += 4999;
+    expect(await step()).toEqual({ kind: 'in-doubt', operation: 'withdrawing' });
+    expect(play.books()).toEqual(untouched);
+    play.clock.ms += 1;
+    expect(await step()).toEqual({ kind: 'worked' });
+    expect(await fatesOf(play, orders)).toEqual(['paid 1 7']);
+    await close();
+  });
+
+  it('is cancelled while no transaction of it can land, and only then', async () => {
+    const play = await startPlay(world);
+    const orders = await orderWithdrawals(play, [7n, 8n]);
+    const [first, second] = orders.map(({ reference }) => reference);
+    if (first === undefined || second === undefined) throw new Error('there are two');
+    const { step, close } = await startStepping(play);
+    await step();
+    expect(await play.withdrawals.cancel(first)).toMatchObject({ state: { kind: 'paying' } });
+    expect(await play.withdrawals.cancel(second)).toMatchObject({ state: { kind: 'cancelled' } });
+    await close();
+    await keepUntilIdle(play);
+    expect(await play.withdrawals.cancel(first)).toMatchObject({ state: { kind: 'paid' } });
+    expect(await fatesOf(play, orders)).toEqual(['paid 1 7', 'cancelled 0 0']);
+    expect(play.books().withdrawn).toBe(7n);
+  });
+
+  it('whose transaction died can be cancelled, or is paid by another later', async () => {
+    const play = await startPlay(world);
+    const orders = await orderWithdrawals(play, [7n, 8n]);
+    const { step, close } = await startStepping(play);
+    for (const _order of orders) {
+      await step();
+      play.clock.ms += 5000;
+      world.chain.faults.set({ execution: 'lost-first' });
+      world.chain.advanceEpoch();
+      expect(await step()).toEqual({ kind: 'worked' });
+      world.chain.faults.clear();
+    }
+    await close();
+    expect(await fatesOf(play, orders)).toEqual(['queued 0 7', 'queued 0 8']);
+    await play.withdrawals.cancel('order-0');
+    await keepUntilIdle(play);
+    expect(await fatesOf(play, orders)).toEqual(['cancelled 0 0', 'paid 1 8']);
+    expect(play.books()).toMatchObject({ withdrawn: 8n, unaccounted: nothing });
+  });
+
+  it('to ourselves is never paid', async () => {
+    const play = await startPlay(world);
+    play.recipients.splice(0, 2, ...[play.treasury, play.stackOwner].map(addressOf));
+    const orders = await orderWithdrawals(play, [7n, 8n]);
+    await keepUntilIdle(play, { waits: 3 });
+    expect(await fatesOf(play, orders)).toEqual(['queued 0 7', 'queued 0 8']);
+    expect((await play.ended()).map(({ kind }) => kind)).toEqual(['bought', 'bought']);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The keeper of stacks: one step at a time it reads what is under way, sends the kept bytes, and keeps what comes next. It
+ * The keeper of the treasury's money: one step at a time it reads what is under way, sends the kept bytes, and keeps what comes next. It
  * holds nothing in memory, and sends nothing that has not been kept: it may die anywhere.
  */
 import { normalizeStructTag } from '@mysten/sui/utils';
@@ -12,14 +12,15 @@ import { begin, type Change, type Desk, follow, gasNow, type Observation } from 
 import type { Contract, Wallets } from './build.ts';
 import { decideNext } from './decide.ts';
 import { type KeeperNode, land } from './landing.ts';
-import type { OperationKind } from './operation.ts';
+import type { Operation, OperationKind } from './operation.ts';
 import { dayMs, type KeeperSettings, type Plan } from './plan.ts';
 import { reportEnd } from './report.ts';
-import type { KeeperStore, StoredKeeper } from './store.ts';
+import type { KeeperStore, StoredKeeper, WithdrawalQueue } from './store.ts';
 
 export type KeeperOptions = {
   readonly node: KeeperNode;
   readonly store: KeeperStore;
+  readonly withdrawals: WithdrawalQueue;
   readonly treasury: SigningKey;
   readonly stackOwner: SigningKey;
   readonly contract: Contract;
@@ -38,7 +39,7 @@ export type Step =
   | { readonly kind: 'worked' }
   /** Nothing is to be bought, or nothing can be. */
   | { readonly kind: 'idle'; readonly unmet: Plan['unmet'] }
-  /** A transaction may still land. */
+  /** A transaction may still land, or has not been kept for long enough to be sent. */
   | { readonly kind: 'in-doubt'; readonly operation: OperationKind }
   /** The treasury lacks coins of that type. */
   | { readonly kind: 'treasury-low'; readonly coinType: string }
@@ -51,6 +52,9 @@ export type Keeper = {
 };
 
 type Progress = Exclude<Step, { kind: 'worked' | 'fenced' }> | Change;
+
+/** Redis may lose the last two seconds of a power cut (storage): what is sent has to be known after that. */
+const keptMsMin = 5000;
 
 const suiType = normalizeStructTag('0x2::sui::SUI');
 
@@ -66,11 +70,17 @@ export function createKeeper(options: KeeperOptions): Keeper {
     eventTypes: options.eventTypes,
   };
 
+  /** A purchase that is forgotten costs one stack; a withdrawal would be paid twice. */
+  async function send({ kind, startedMs, sent }: Operation, signal: AbortSignal) {
+    const isSafelyKept = kind !== 'withdrawing' || nowMs() - startedMs >= keptMsMin;
+    return isSafelyKept ? land({ node, sent, signal }) : undefined;
+  }
+
   async function progress(stored: StoredKeeper, signal: AbortSignal): Promise<Progress> {
     // Throws where the node is of another chain.
     const { height } = await node.view(signal);
     const { operation } = stored;
-    const landing = operation && (await land({ node, sent: operation.sent, signal }));
+    const landing = operation && (await send(operation, signal));
     if (operation && !landing) return { kind: 'in-doubt', operation: operation.kind };
     const next = landing && decideNext({ operation, landing, parties, nowMs: nowMs() });
     if (next?.kind === 'end') return { kind: 'change', operation: undefined, ended: next.ended };
@@ -82,6 +92,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
   return {
     async step(lease, signal) {
+      // First, so that what an earlier process left open does not depend on the full node.
+      await options.withdrawals.settle();
       const stored = await store.load(nowMs() - dayMs);
       const done = await progress(stored, signal);
       if (done.kind !== 'change') return done;

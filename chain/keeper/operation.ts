@@ -3,6 +3,7 @@
  * signed transaction that it waits for, kept before it is first sent, so that a crash leaves nothing but bytes to send again.
  */
 import type { NodeSmallId, StackSmallId, SuiAddress, TaskSmallId } from '../../domain/chain-ids.ts';
+import type { Withdrawal } from '../../domain/withdrawal.ts';
 import type { MicroUsdc } from '../costs.ts';
 import type { ObjectRef, SignedTransaction } from '../transaction-node.ts';
 
@@ -31,6 +32,7 @@ export type Failure =
   | { readonly kind: 'not-landed' };
 
 type Begun = { readonly id: string; readonly startedMs: number };
+type Payment = Begun & { readonly withdrawal: Withdrawal };
 type Ordered = Begun & { readonly order: StackOrder };
 
 export type Operation =
@@ -50,7 +52,9 @@ export type Operation =
       readonly sent: SentTransaction;
     })
   /** Coins that came to the stack owner, such as refunds, go to the treasury. */
-  | (Begun & { readonly kind: 'collecting'; readonly sent: SentTransaction });
+  | (Begun & { readonly kind: 'collecting'; readonly sent: SentTransaction })
+  /** The treasury sends an account's money to an address that its operator named. */
+  | (Payment & { readonly kind: 'withdrawing'; readonly sent: SentTransaction });
 
 export type OperationKind = Operation['kind'];
 
@@ -74,12 +78,15 @@ export type EndedOperation =
         readonly missing: MicroUsdc;
       })
   | (Begun & Ended & { readonly kind: 'collected'; readonly amount: MicroUsdc })
-  | (Begun & Ended & { readonly kind: 'not-collected'; readonly failure: Failure });
+  | (Begun & Ended & { readonly kind: 'not-collected'; readonly failure: Failure })
+  | (Payment & Ended & { readonly kind: 'paid'; readonly digest: string })
+  /** The withdrawal is queued as before. */
+  | (Payment & Ended & { readonly kind: 'not-paid'; readonly failure: Failure });
 
 /** Money that counts against the budget, from the time at which its operation began. */
 export type Spending = { readonly startedMs: number; readonly amount: MicroUsdc };
 
-/** What the ended operations took from the budget. */
+/** What the ended operations took from the budget; a withdrawal is not the gateway's own money. */
 export function spendingOf(ended: readonly EndedOperation[]): readonly Spending[] {
   return ended.flatMap((operation) => {
     const { startedMs } = operation;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { nodeSmallId, stackSmallId, taskSmallId } from '../../domain/chain-ids.ts';
+import { nodeSmallId, stackSmallId, suiAddress, taskSmallId } from '../../domain/chain-ids.ts';
 import { microUsdc } from '../costs.ts';
 import type { EndedOperation, Failure } from './operation.ts';
-import { pausesAfter } from './pauses.ts';
+import { pausesAfter, payableFromMs } from './pauses.ts';
 import { dayMs, hourMs } from './plan.ts';
 
 const minuteMs = 60_000;
@@ -50,5 +50,36 @@ describe('after a failure', () => {
       dayMs,
     ]);
     expect(pausesAfter([abort(22), bought])).toEqual([]);
+  });
+
+  it('a withdrawal is not tried again for a while, which doubles each time, up to a day', () => {
+    const withdrawal = {
+      reference: 'one',
+      accountId: 'acc_1',
+      recipient: suiAddress(`0x${'1'.repeat(64)}`),
+      amount: microUsdc(1n),
+    };
+    const notPaid: EndedOperation = {
+      kind: 'not-paid',
+      id: 'one',
+      startedMs: 0,
+      endedMs: 5,
+      withdrawal,
+      failure: { kind: 'not-landed' },
+    };
+    const fromAfter = (count: number) =>
+      payableFromMs(
+        'one',
+        Array.from({ length: count }, () => notPaid),
+      );
+    expect([0, 1, 2, 3, 20].map(fromAfter)).toEqual([
+      0,
+      5 + minuteMs,
+      5 + 2 * minuteMs,
+      5 + 4 * minuteMs,
+      5 + dayMs,
+    ]);
+    expect(payableFromMs('another', [notPaid])).toBe(0);
+    expect(pausesAfter([notPaid])).toEqual([]);
   });
 });

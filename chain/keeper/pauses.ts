@@ -1,4 +1,4 @@
-/** What follows from failed purchases: how long nothing is bought, of that task or at all. Pure. */
+/** What follows from failures: how long nothing is bought, of that task or at all, or a withdrawal not paid. Pure. */
 import { type AbortResponse, readAbort } from '../aborts.ts';
 import type { EndedOperation, Failure } from './operation.ts';
 import { dayMs, hourMs, type Pause } from './plan.ts';
@@ -62,4 +62,15 @@ export function pausesAfter(ended: readonly EndedOperation[]): readonly Pause[] 
     pauses.set(key, { taskId, untilMs, inARow });
   }
   return [...pauses.values()].map(({ taskId, untilMs }) => ({ taskId, untilMs }));
+}
+
+/** Until when that withdrawal is not tried again; each of its failures in a row doubles the pause, up to a day. */
+export function payableFromMs(reference: string, ended: readonly EndedOperation[]): number {
+  const failures = ended.filter(
+    (operation) => operation.kind === 'not-paid' && operation.withdrawal.reference === reference,
+  );
+  const last = failures.at(-1);
+  if (last?.kind !== 'not-paid') return 0;
+  const { pauseMs } = consequenceOf(last.failure);
+  return last.endedMs + Math.min(dayMs, pauseMs * 2 ** (failures.length - 1));
 }

@@ -19,15 +19,28 @@ export function reportEnd(log: Logger, ended: EndedOperation): void {
         'coins of the stack owner are collected',
       );
       break;
+    case 'paid':
+      log.info({ id, ...withdrawalFields(ended) }, 'a withdrawal is paid');
+      break;
     case 'failed':
-    case 'not-collected': {
+    case 'not-collected':
+    case 'not-paid': {
       const failure = describe(ended.failure);
       const isMissing = kind === 'failed' && ended.missing > 0n;
       const isAlarm = isMissing || consequenceOf(ended.failure).isAlarm;
-      log[isAlarm ? 'error' : 'warn']({ id, kind, failure, isMissing }, 'the treasury fails');
+      const about = kind === 'not-paid' ? withdrawalFields(ended) : {};
+      log[isAlarm ? 'error' : 'warn'](
+        { id, kind, failure, isMissing, ...about },
+        'the treasury fails',
+      );
     }
   }
 }
+
+const withdrawalFields = ({ withdrawal }: EndedOperation & { kind: 'paid' | 'not-paid' }) => {
+  const { reference, accountId, recipient, amount } = withdrawal;
+  return { reference, accountId, recipient, ...texts({ amount }) };
+};
 
 const texts = (numbers: Readonly<Record<string, bigint>>) =>
   Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, String(value)]));

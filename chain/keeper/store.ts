@@ -1,4 +1,5 @@
-/** The port to what the keeper keeps: the operation under way, and how each earlier one ended. */
+/** The ports to what the keeper keeps, the operation under way and how each earlier one ended, and to what it has to pay. */
+import type { Withdrawal } from '../../domain/withdrawal.ts';
 import type { Lease, LeaseStore } from '../lease.ts';
 import type { EndedOperation, Operation } from './operation.ts';
 
@@ -14,8 +15,9 @@ export type KeeperStore = LeaseStore & {
   /** What is under way, and what ended at or after that time. */
   load(sinceMs: number): Promise<StoredKeeper>;
   /**
-   * One atomic step: what is under way from now on, and what has ended with it. Nothing is written where a later holder of
-   * the lease exists (`fenced`), or where another revision is stored than the one that was loaded (`stale`).
+   * One atomic step: what is under way from now on, what has ended with it, and the state of the withdrawal that either is
+   * about. Nothing is written where a later holder of the lease exists (`fenced`), or where another revision is stored than
+   * the one that was loaded, or the withdrawal is not to be paid any more (`stale`).
    */
   commit(
     lease: Lease,
@@ -25,4 +27,11 @@ export type KeeperStore = LeaseStore & {
       readonly ended: EndedOperation | undefined;
     },
   ): Promise<'committed' | 'fenced' | 'stale'>;
+};
+
+export type WithdrawalQueue = {
+  /** Takes or gives back the accounts' money where a crash left that open. */
+  settle(): Promise<void>;
+  /** What is to be paid, oldest first. */
+  queued(): Promise<readonly Withdrawal[]>;
 };

@@ -8,7 +8,7 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
   open[#open + 1] = redis.call('HGET', ARGV[1] .. id, 'held') or '0'
 end
 return {
-  redis.call('HMGET', KEYS[1], 'available', 'reserved', 'settled', 'deposited'),
+  redis.call('HMGET', KEYS[1], 'available', 'reserved', 'settled', 'deposited', 'withdrawn'),
   last[1] and last[1][1] or '',
   open,
 }

@@ -6,13 +6,16 @@ import { balanceOf, coinOf, suiType } from '../../devnet/sui/objects.ts';
 type Books = {
   readonly treasury: string;
   readonly stackOwner: string;
+  /** Who is paid by withdrawals and in no other way. */
+  readonly recipients: readonly string[];
   /** The height before its first transaction. */
   readonly from: bigint;
   readonly funded: { readonly usdc: bigint; readonly mist: bigint };
 };
 
 /** `unaccounted` has to be zero at any time. */
-export function booksOf({ chain }: FullNode, { treasury, stackOwner, from, funded }: Books) {
+export function booksOf({ chain }: FullNode, books: Books) {
+  const { treasury, stackOwner, recipients, from, funded } = books;
   const { store } = chain.ledger;
   const sumOf = (owner: string, type: string) =>
     sum(
@@ -32,12 +35,14 @@ export function booksOf({ chain }: FullNode, { treasury, stackOwner, from, funde
     ({ amount }) => -amount,
   );
   const owner = sumOf(stackOwner, chain.usdcType);
+  const withdrawn = sum(recipients, (recipient) => sumOf(recipient, chain.usdcType));
   return {
     owner,
     paid,
+    withdrawn,
     ownerGas: sumOf(stackOwner, suiType),
     unaccounted: {
-      usdc: funded.usdc - sumOf(treasury, chain.usdcType) - owner - paid,
+      usdc: funded.usdc - sumOf(treasury, chain.usdcType) - owner - paid - withdrawn,
       mist: funded.mist - sumOf(treasury, suiType) - gas,
     },
   };

@@ -1,6 +1,6 @@
 /** Breaks one of all the calls that a keeper makes, as a crash would. */
 import type { KeeperNode } from '../../chain/keeper/landing.ts';
-import type { KeeperStore } from '../../chain/keeper/store.ts';
+import type { KeeperStore, WithdrawalQueue } from '../../chain/keeper/store.ts';
 import type { Lease } from '../../chain/lease.ts';
 
 /** Which call breaks, counted from 1, and how: before its effect, after it, or with an effect that comes late:
@@ -53,6 +53,10 @@ export function createFuse(
       object: wrap(node.object),
       execute: wrap(node.execute),
       transaction: wrap(node.transaction),
+    }),
+    withdrawals: ({ settle, queued }: WithdrawalQueue): WithdrawalQueue => ({
+      settle: wrap(settle),
+      queued: wrap(queued),
     }),
     store: (store: KeeperStore): KeeperStore => ({
       ...store,

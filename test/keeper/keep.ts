@@ -11,7 +11,7 @@ const minuteMs = 60_000;
 type Keeping = {
   /** How often the clock goes on by a minute where nothing but time helps. */
   readonly waits?: number;
-  readonly beforeStep?: (step: number) => void;
+  readonly beforeStep?: (step: number) => void | Promise<void>;
 };
 
 /** Each death starts a new keeper under a new lease, and a failing node is asked again. */
@@ -20,10 +20,10 @@ export async function keepUntilIdle(play: Play, options: Keeping = {}): Promise<
   let waited = 0;
   let run = await start(play);
   for (let count = 0; count < stepsMax; count += 1) {
-    beforeStep(count);
+    await beforeStep(count);
     const step = await run.step();
     if (step === 'crashed') run = await restart(play, run.lease);
-    else if (isWaiting(step) && waited < waits) {
+    else if (waited < waits && (isWaiting(step) || (await isOwing(play, step)))) {
       waited += 1;
       play.clock.ms += minuteMs;
     } else if (step !== 'failed' && step.kind !== 'worked') {
@@ -55,6 +55,10 @@ function toFailure(cause: unknown): 'crashed' | 'failed' {
   if (cause instanceof Error && cause.name === 'FullNodeError') return 'failed';
   throw cause;
 }
+
+/** What failed to be paid is tried again later. */
+const isOwing = async (play: Play, step: Step | 'failed') =>
+  step !== 'failed' && step.kind === 'idle' && (await play.withdrawals.queued()).length > 0;
 
 const isWaiting = (step: Step | 'failed') =>
   step !== 'failed' &&

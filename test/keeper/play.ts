@@ -1,4 +1,5 @@
-/** A treasury with a task of its own on a shared chain, and what keeps stacks for it. */
+/** A treasury with a task of its own on a shared chain, and what keeps stacks for it and pays what is withdrawn. */
+import { randomUUID } from 'node:crypto';
 import { createEventTypes } from '../../chain/bcs/event-types.ts';
 import { defaultSamplingRates } from '../../chain/costs.ts';
 import { createKeeper } from '../../chain/keeper/keeper.ts';
@@ -6,7 +7,9 @@ import type { KeeperSettings, TaskNeed } from '../../chain/keeper/plan.ts';
 import type { SigningKey } from '../../chain/keystore.ts';
 import { nodeSmallId, type SuiAddress, suiAddress, taskSmallId } from '../../domain/chain-ids.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
+import { createAccounts } from '../../storage/accounts.ts';
 import { createKeeperStore } from '../../storage/keeper-store.ts';
+import { createWithdrawalBook } from '../../storage/withdrawal-book.ts';
 import { booksOf } from './books.ts';
 import { createFuse } from './fuse.ts';
 import type { World } from './world.ts';
@@ -59,12 +62,7 @@ export async function startPlay(world: World, options: PlayOptions = {}) {
   const fuse = createFuse();
   const clock = { ms: startMs };
   const used = new Map<bigint, bigint>();
-  const stored = createKeeperStore({
-    redis: world.redis,
-    chainId: world.ids.chainId,
-    address: suiAddress(treasury.address),
-  });
-
+  const records = recordsOf(world, treasury);
   const ownStacks = () => readStacks(node, suiAddress(stackOwner.address));
   const believed: TaskNeed = {
     taskId,
@@ -86,7 +84,8 @@ export async function startPlay(world: World, options: PlayOptions = {}) {
   const startKeeper = (other: { readonly stackOwner?: SigningKey } = {}) =>
     createKeeper({
       node: fuse.node(node),
-      store: fuse.store(stored),
+      store: fuse.store(records.store),
+      withdrawals: fuse.withdrawals(records.withdrawals),
       treasury,
       stackOwner,
       ...other,
@@ -108,18 +107,31 @@ export async function startPlay(world: World, options: PlayOptions = {}) {
     fuse,
     clock,
     used,
-    store: stored,
+    ...records,
     needs,
     ownStacks,
     startKeeper,
-    ended: async () => (await stored.load(0)).ended,
+    ended: async () => (await records.store.load(0)).ended,
     books: () =>
       booksOf(chain, {
         treasury: treasury.address,
         stackOwner: stackOwner.address,
+        recipients: records.recipients,
         from,
         funded: { usdc, mist },
       }),
+  };
+}
+
+function recordsOf({ redis, ids, nextKey }: World, treasury: SigningKey) {
+  const id = { redis, chainId: ids.chainId, address: suiAddress(treasury.address) };
+  const accounts = createAccounts({ redis, nowMs: () => startMs, randomId: randomUUID });
+  return {
+    store: createKeeperStore(id),
+    accounts,
+    withdrawals: createWithdrawalBook({ ...id, accounts }),
+    /** Who is paid what is withdrawn. */
+    recipients: [nextKey(), nextKey()].map(({ address }) => suiAddress(address)),
   };
 }
 
