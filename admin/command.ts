@@ -13,6 +13,10 @@ export type CommandContext = {
   readonly keyPassphrase: () => Promise<string | undefined>;
   /** All of standard input; nothing where a person sits there, whose screen would show it. */
   readonly readInput: () => Promise<Buffer | undefined>;
+  /** Which treasury the command is about: the chain, its address there, and that of the stack owner. */
+  readonly suiChainId: () => string | undefined;
+  readonly treasuryAddress: () => string | undefined;
+  readonly stackOwnerAddress: () => string | undefined;
   readonly print: (text: string) => void;
   readonly nowMs: () => number;
 };

@@ -8,7 +8,8 @@ import { addKeyCommands } from './commands/key.ts';
 import { addKeyFileCommands } from './commands/keyfile.ts';
 import { addModelCommands } from './commands/model.ts';
 import { addNodeCommands } from './commands/node.ts';
-import { addTreasuryCommands } from './commands/treasury.ts';
+import { addTreasuryStatus } from './commands/treasury.ts';
+import { addWithdrawalCommands } from './commands/withdrawal.ts';
 
 export type ProgramContext = CommandContext & { readonly printError: (text: string) => void };
 
@@ -30,7 +31,9 @@ export async function runProgram(
   addModelCommands(program, context);
   addNodeCommands(program, context);
   addChainCommands(program, context);
-  addTreasuryCommands(program, context);
+  const treasury = program.command('treasury').description('the gateway’s money on the chain');
+  addTreasuryStatus(treasury, context);
+  addWithdrawalCommands(treasury, context);
   addAuditCommand(program, context);
   inheritSettings(program);
 

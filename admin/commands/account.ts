@@ -11,6 +11,7 @@ const view = ({ id, name, balance }: Account) => ({
   reserved_usd: formatUsd(balance.reserved),
   spent_usd: formatUsd(balance.settled),
   deposited_usd: formatUsd(balance.deposited),
+  ...(balance.withdrawn > 0n ? { withdrawn_usd: formatUsd(balance.withdrawn) } : {}),
 });
 
 export function addAccountCommands(program: Command, context: CommandContext): void {

@@ -8,7 +8,7 @@ export function addAuditCommand(program: Command, context: CommandContext): void
   program
     .command('audit')
     .description(
-      'check deposits = available + reserved + settled, and on chain = credited + waiting',
+      'check deposits = available + reserved + settled + withdrawn, on chain = credited + waiting, withdrawn = paid + open',
     )
     .option('--json', 'print JSON')
     .action(async (options: Output) => {
@@ -18,6 +18,7 @@ export function addAuditCommand(program: Command, context: CommandContext): void
         accounts: report.accounts,
         difference_usd: formatUsd(report.differencePico),
         ...depositFields(report.deposits),
+        ...withdrawalFields(report.withdrawals),
       };
       answer(context, options, {
         value: report.ok ? value : { ...value, problems: report.problems },
@@ -35,5 +36,15 @@ function depositFields({ onChain, credited, waiting }: AuditReport['deposits']) 
     deposits_on_chain_usd: formatUsd(onChain),
     deposits_credited_usd: formatUsd(credited),
     deposits_waiting_usd: formatUsd(waiting),
+  };
+}
+
+/** Nothing where nobody has ever withdrawn. */
+function withdrawalFields({ withdrawn, paid, open }: AuditReport['withdrawals']) {
+  if (withdrawn === 0n && paid === 0n && open === 0n) return {};
+  return {
+    withdrawn_usd: formatUsd(withdrawn),
+    withdrawals_paid_usd: formatUsd(paid),
+    withdrawals_open_usd: formatUsd(open),
   };
 }

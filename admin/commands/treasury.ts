@@ -30,8 +30,7 @@ const report = z.object({
   ),
 });
 
-export function addTreasuryCommands(program: Command, context: CommandContext): void {
-  const treasury = program.command('treasury').description('the gateway’s money on the chain');
+export function addTreasuryStatus(treasury: Command, context: CommandContext): void {
   treasury
     .command('status', { isDefault: true })
     .description('what the treasury has, what it spends, and how long the stacks last')
