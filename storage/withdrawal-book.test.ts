@@ -4,7 +4,9 @@ import { microUsdc } from '../domain/deposit.ts';
 import { redisKinds } from '../test/redis.ts';
 import { audit } from './audit.ts';
 import { addressOf, openRedis } from './deposit-testing.ts';
+import { accountKeys, treasuryKeys } from './keys.ts';
 import type { Redis } from './redis.ts';
+import { streamEntriesFrom } from './reply.ts';
 import {
   longMs,
   micro,
@@ -12,6 +14,7 @@ import {
   outsideOf,
   partsOver,
   sentOf,
+  treasury,
   withdrawalOf,
 } from './withdrawal-testing.ts';
 
@@ -121,5 +124,32 @@ describe.each(redisKinds)('the book of withdrawals over $name', ({ start }) => {
     await world.book.order(withdrawalOf(world.first));
     await elsewhere.book.order(withdrawalOf(world.first));
     expect(await outsideOf(world, world.first)).toEqual([2n, 8n]);
+  });
+
+  it('pays nothing whose money is back in its account, as where one master forgot the cancelling', async () => {
+    const { chainId, ...world } = await newWorld(redis);
+    const order = withdrawalOf(world.first);
+    await world.book.order(order);
+    await world.book.cancel('one');
+    const keys = treasuryKeys({ chainId, address: treasury });
+    await redis.send(keys.treasury, ['HSET', keys.withdrawalStates, 'one', 'queued']);
+    await redis.send(keys.treasury, ['ZADD', keys.withdrawalQueue, '1', 'one']);
+    expect(await world.book.queued()).toEqual([]);
+    expect(await world.book.cancel('one')).toMatchObject({ state: { kind: 'cancelled' } });
+    expect(await outsideOf(world, world.first)).toEqual([10n, 0n]);
+  });
+
+  it('takes the money again where the account’s master forgot that', async () => {
+    const world = await newWorld(redis);
+    const order = withdrawalOf(world.first);
+    await world.book.order(order);
+    const { balance, entries, withdrawals } = accountKeys(world.first);
+    await redis.send(balance, ['HINCRBY', balance, 'available', String(4n * micro)]);
+    await redis.send(balance, ['HINCRBY', balance, 'withdrawn', String(-4n * micro)]);
+    await redis.send(withdrawals, ['DEL', withdrawals]);
+    const [, taken] = streamEntriesFrom(await redis.send(entries, ['XRANGE', entries, '-', '+']));
+    await redis.send(entries, ['XDEL', entries, taken?.id ?? '']);
+    expect(await world.book.queued()).toEqual([order]);
+    expect(await outsideOf(world, world.first)).toEqual([6n, 4n]);
   });
 });

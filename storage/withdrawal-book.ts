@@ -108,7 +108,14 @@ export function createWithdrawalBook(options: WithdrawalBookOptions): Withdrawal
 
     async queued() {
       const all = await findAll(options, { key: keys.withdrawalQueue, last: queuedMax - 1 });
-      return all.filter(({ state }) => state.kind === 'queued').map(({ withdrawal }) => withdrawal);
+      const payable: Withdrawal[] = [];
+      for (const { withdrawal, state } of all) {
+        if (state.kind !== 'queued') continue;
+        // Again, since of two masters one may have lost its last seconds: what is not out of the account is not paid.
+        const taken = await accounts.withdraw(movementOf(options, withdrawal));
+        if (taken === 'taken') payable.push(withdrawal);
+      }
+      return payable;
     },
 
     list: () => findAll(options, { key: keys.withdrawalTimes, last: -1 }),
@@ -121,11 +128,7 @@ async function settleOne(options: WithdrawalBookOptions, reference: string): Pro
   const booked = await findWithdrawal(options, reference);
   if (!booked) return;
   const { withdrawal, state } = booked;
-  const movement = {
-    accountId: withdrawal.accountId,
-    amount: worthOf(withdrawal.amount),
-    reference: withdrawalReference(options, reference),
-  };
+  const movement = movementOf(options, withdrawal);
   if (state.kind === 'proposed') {
     const isTaken = (await accounts.withdraw(movement)) === 'taken';
     // Where it is cancelled meanwhile neither can follow.
@@ -136,6 +139,12 @@ async function settleOne(options: WithdrawalBookOptions, reference: string): Pro
     await move(options, { reference, state: { kind: 'cancelled' } });
   }
 }
+
+const movementOf = (treasury: TreasuryId, { reference, accountId, amount }: Withdrawal) => ({
+  accountId,
+  amount: worthOf(amount),
+  reference: withdrawalReference(treasury, reference),
+});
 
 /** Nothing happens where that state cannot follow. */
 async function move(

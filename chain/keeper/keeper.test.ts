@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { nodeSmallId, suiAddress } from '../../domain/chain-ids.ts';
+import { worthOf } from '../../domain/deposit.ts';
+import { mortal } from '../../storage/deposit-testing.ts';
+import { createWithdrawalBook } from '../../storage/withdrawal-book.ts';
 import { keepUntilIdle } from '../../test/keeper/keep.ts';
 import {
   type Play,
@@ -224,5 +227,23 @@ describe('a withdrawal', () => {
     await keepUntilIdle(play, { waits: 3 });
     expect(await fatesOf(play, orders)).toEqual(['queued 0 7', 'queued 0 8']);
     expect((await play.ended()).map(({ kind }) => kind)).toEqual(['bought', 'bought']);
+  });
+
+  it('whose command died before the money was taken is taken up by the keeper', async () => {
+    const play = await startPlay(world);
+    const [paid] = await orderWithdrawals(play, [7n]);
+    if (!paid) throw new Error('there is one');
+    const worth = worthOf(paid.amount);
+    await play.accounts.credit({ accountId: paid.accountId, amount: worth, reference: 'more' });
+    // It dies once the order is written: after three reads and the note of the treasury.
+    const redis = mortal(world.redis, { at: 5, executes: true });
+    const id = { chainId: world.ids.chainId, address: addressOf(play.treasury) };
+    const dying = createWithdrawalBook({ redis, ...id, accounts: play.accounts });
+    const order = { ...paid, reference: 'left-open' };
+    await expect(dying.order(order)).rejects.toThrow('dead');
+    expect(await fatesOf(play, [order])).toEqual(['proposed 0 7']);
+    await keepUntilIdle(play);
+    expect(await fatesOf(play, [paid, order])).toEqual(['paid 1 14', 'paid 1 14']);
+    expect(play.books().withdrawn).toBe(14n);
   });
 });

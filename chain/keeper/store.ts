@@ -32,6 +32,6 @@ export type KeeperStore = LeaseStore & {
 export type WithdrawalQueue = {
   /** Takes or gives back the accounts' money where a crash left that open. */
   settle(): Promise<void>;
-  /** What is to be paid, oldest first. */
+  /** What is to be paid, oldest first, as far as its money is out of the account. */
   queued(): Promise<readonly Withdrawal[]>;
 };
