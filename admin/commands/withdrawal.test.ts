@@ -117,6 +117,11 @@ describe('treasury', () => {
     },
   );
 
+  it('withdraw asks for a chain id that is one', async () => {
+    const env = { ...settings, suiChainId: 'sui:testnet' };
+    expect(await admin(withdraw({ reference: 'three' }), env)).toMatchObject({ code: 2 });
+  });
+
   it('cancel gives the money back, once', async () => {
     const cancel = ['treasury', 'cancel', '--reference', 'one'];
     expect(await json(...cancel)).toMatchObject({ reference: 'one', state: 'cancelled' });

@@ -14,6 +14,9 @@ import {
   usageError,
 } from '../command.ts';
 
+/** The digest of the genesis checkpoint, by which a chain is known. */
+const base58 = /^[1-9A-HJ-NP-Za-km-z]+$/;
+
 const view = ({ withdrawal, state, orderedMs }: BookedWithdrawal) => ({
   reference: withdrawal.reference,
   account: withdrawal.accountId,
@@ -142,8 +145,8 @@ function recipientFrom(text: string, { own }: { own: readonly SuiAddress[] }): S
 async function openBook(
   context: CommandContext,
 ): Promise<{ book: WithdrawalBook; address: SuiAddress }> {
-  const chainId = context.suiChainId();
-  if (chainId === undefined) throw usageError('Set ATOMA_SUI_CHAIN_ID to the id of the chain.');
+  const chainId = context.suiChainId() ?? '';
+  if (!base58.test(chainId)) throw usageError('Set ATOMA_SUI_CHAIN_ID to the id of the chain.');
   const address = addressFrom(context.treasuryAddress(), 'ATOMA_TREASURY_ADDRESS');
   const storage = await context.storage();
   return { book: storage.withdrawals({ chainId, address }), address };

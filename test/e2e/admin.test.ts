@@ -235,7 +235,7 @@ describe('audit', () => {
     expect(await audit()).toEqual({ code: 0, ok: true, accounts, difference_usd: '0' });
   });
 
-  it.each(['available', 'settled', 'deposited', 'reserved'])(
+  it.each(['available', 'settled', 'deposited', 'reserved', 'withdrawn'])(
     'ends with 1 where somebody has touched what is %s',
     async (field) => {
       await change(field, '5');
