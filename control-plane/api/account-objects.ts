@@ -13,6 +13,7 @@ export function toAccountObject({ id, name, balance }: Account) {
     reserved_usd: formatUsd(balance.reserved),
     spent_usd: formatUsd(balance.settled),
     deposited_usd: formatUsd(balance.deposited),
+    ...(balance.withdrawn > 0n ? { withdrawn_usd: formatUsd(balance.withdrawn) } : {}),
   };
 }
 

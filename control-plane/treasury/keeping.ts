@@ -5,7 +5,7 @@ import { defaultSamplingRates } from '../../chain/costs.ts';
 import { createKeeper, type Keeper, type Step } from '../../chain/keeper/keeper.ts';
 import type { KeeperNode } from '../../chain/keeper/landing.ts';
 import { dayMs, type KeeperSettings, type TaskNeed } from '../../chain/keeper/plan.ts';
-import type { KeeperStore, StoredKeeper } from '../../chain/keeper/store.ts';
+import type { KeeperStore, StoredKeeper, WithdrawalQueue } from '../../chain/keeper/store.ts';
 import type { SigningKey } from '../../chain/keystore.ts';
 import { type Lease, leadInTurn } from '../../chain/lease.ts';
 import { normalType } from '../../chain/move-type.ts';
@@ -18,6 +18,7 @@ import { showTreasury, type TreasuryView, toReport } from './report.ts';
 export type KeepingOptions = {
   readonly node: KeeperNode & Parameters<typeof findContract>[0]['fullNode'];
   readonly store: KeeperStore;
+  readonly withdrawals: WithdrawalQueue;
   readonly treasury: SigningKey;
   readonly stackOwner: SigningKey;
   readonly usdcType: string;

@@ -109,6 +109,7 @@ function startTreasury(byte: number) {
       const books = booksOf(chain, {
         treasury: treasury.address,
         stackOwner: stackOwner.address,
+        recipients: [],
         from,
         funded: { usdc, mist },
       });

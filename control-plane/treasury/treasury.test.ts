@@ -1,7 +1,11 @@
 /** The treasury as the control plane runs it: on a full node of its own, with keys in files. */
 import { Transaction } from '@mysten/sui/transactions';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { balanceOf } from '../../devnet/sui/objects.ts';
 import { createSuiClient, keyOf, signAndSend, success } from '../../devnet/sui/testing.ts';
+import { suiAddress } from '../../domain/chain-ids.ts';
+import { microUsdc } from '../../domain/deposit.ts';
+import { picoUsd } from '../../domain/money.ts';
 import { parseConfig } from '../../runtime/config.ts';
 import {
   model,
@@ -94,6 +98,30 @@ describe('the treasury', () => {
     await own.storage.unitPool.refuse({ model, stackId, as: 'closed' });
     await expect.poll(own.report, { timeout: 25_000 }).toContain('"obstacle":"no-node"');
     await expect.poll(() => own.nodeIn()?.weight, patience).toBeLessThan(20);
+  });
+
+  it('pays a withdrawal once, in USDC, out of the account', async () => {
+    own.fund(treasury.address, 20_000_000n);
+    await own.start();
+    const { id: accountId } = await own.storage.accounts.create({ name: 'leaving' });
+    const amount = picoUsd(10_000_000_000_000n);
+    await own.storage.accounts.credit({ accountId, amount, reference: 'invoice' });
+    const recipient = suiAddress(testKey(43).address);
+    const book = own.storage.withdrawals({
+      chainId: own.served.chain.chainId(),
+      address: suiAddress(treasury.address),
+    });
+    const order = { reference: 'one', accountId, recipient, amount: microUsdc(4_000_000n) };
+    await book.order(order);
+    await book.order(order);
+    const state = async () => (await book.find('one'))?.state;
+    await expect.poll(state, patience).toMatchObject({ kind: 'paid' });
+    const { store } = own.served.chain.ledger;
+    const coins = store.ownedBy(recipient).map(balanceOf);
+    expect(coins).toEqual([4_000_000n]);
+    const account = await own.storage.accounts.get(accountId);
+    expect(account?.balance.available).toBe(6_000_000_000_000n);
+    expect(await own.storage.audit()).toMatchObject({ ok: true });
   });
 
   it('credits what a linked wallet sends, and shows it to its owner', async () => {

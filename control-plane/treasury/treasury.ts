@@ -41,7 +41,12 @@ export function startTreasury(
       fullNode,
       storage,
       chainId: ids.chainId,
-      treasury: { address, coinType, firstCheckpoint },
+      treasury: {
+        address,
+        ownAddresses: [parties.stackOwner.address],
+        coinType,
+        firstCheckpoint,
+      },
       publicName,
       pollMs,
       backoffMs,
@@ -68,13 +73,14 @@ async function startKeeping({
   const { parties, ids, knownPackages, fullNode, records, book, standing, backoffMs } = options;
   const [treasury, stackOwner] = [parties.treasury?.key, parties.stackOwner.key];
   if (!(treasury && stackOwner && parties.treasury)) return;
-  const { address } = parties.treasury;
+  const id = { chainId: ids.chainId, address: parties.treasury.address };
   const isReachable = (nodeId: NodeSmallId) =>
     book.addresses().get(String(nodeId))?.kind === 'usable';
   await keepStacks(
     {
       node: fullNode,
-      store: tools.storage.treasury({ chainId: ids.chainId, address }),
+      store: tools.storage.treasury(id),
+      withdrawals: tools.storage.withdrawals(id),
       treasury,
       stackOwner,
       usdcType: settings.usdcType,

@@ -33,11 +33,13 @@ async function buy(order: BuyerOrder): Promise<void> {
   const storage = await createStorage({ redisUrl: order.redisUrl, log: silentLog });
   const [treasury, stackOwner] = [keyFrom(order.treasury), keyFrom(order.stackOwner)];
   const owner = suiAddress(stackOwner.address);
-  const store = storage.treasury({ chainId, address: suiAddress(treasury.address) });
+  const id = { chainId, address: suiAddress(treasury.address) };
+  const store = storage.treasury(id);
   await keepStacks(
     {
       node: { ...fullNode, ...fuse.node(fullNode) },
       store: fuse.store(store),
+      withdrawals: storage.withdrawals(id),
       treasury,
       stackOwner,
       usdcType: order.usdcType,
