@@ -3,6 +3,7 @@ import { bcs } from '@mysten/sui/bcs';
 import { normalizeSuiAddress } from '@mysten/sui/utils';
 import { eventLayouts, layouts } from './atoma-layouts.ts';
 import { moveFunctions } from './atoma-module.ts';
+import { inner } from './atoma-state.ts';
 import { type Chain, newlyShared, packageObject } from './chain.ts';
 import { randomId } from './commands.ts';
 import type { Draft } from './draft.ts';
@@ -39,7 +40,7 @@ const defaults = {
 
 /** Publishes the contracts; the badge of the manager goes to the publisher. */
 export function publishAtoma(chain: Chain, publisher: string): AtomaIds {
-  const { ledger, usdcType } = chain;
+  const { ledger, usdcType, firstSmallId } = chain;
   const managerAddress = normalizeSuiAddress(publisher);
   let ids: AtomaIds | undefined;
   chain.change(managerAddress, (draft) => {
@@ -52,7 +53,7 @@ export function publishAtoma(chain: Chain, publisher: string): AtomaIds {
       id: dbId,
       owner: newlyShared,
       type: `${packageId}::db::AtomaDb`,
-      contents: newDatabase(draft, { dbId, epoch: ledger.epoch().number }),
+      contents: newDatabase(draft, { dbId, epoch: ledger.epoch().number, firstSmallId }),
       hasPublicTransfer: false,
     });
     draft.write({
@@ -142,16 +143,19 @@ export const move = {
 
 const pure = (bytes: Uint8Array): MoveValue => ({ kind: 'pure', bytes });
 
-function newDatabase(draft: Draft, at: { readonly dbId: string; readonly epoch: bigint }) {
+function newDatabase(
+  draft: Draft,
+  at: { readonly dbId: string; readonly epoch: bigint; readonly firstSmallId: bigint },
+) {
   const table = () => ({ id: draft.freshId(), size: 0 });
-  const one = { inner: 1 };
+  const first = inner(at.firstSmallId);
   return layouts.AtomaDb.serialize({
     ...defaults,
     id: at.dbId,
     tickets: draft.freshId(),
-    nextNode: one,
-    nextTask: one,
-    nextStack: one,
+    nextNode: first,
+    nextTask: first,
+    nextStack: first,
     nodes: table(),
     models: table(),
     tasks: table(),

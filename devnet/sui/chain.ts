@@ -23,6 +23,8 @@ export type ChainOptions = {
   readonly referenceGasPrice?: bigint;
   /** Older checkpoints are pruned. */
   readonly checkpointsMax?: number;
+  /** From where contracts count nodes, tasks and stacks; beyond what an earlier chain may have reached. */
+  readonly firstSmallId?: bigint;
 };
 
 /** A transaction that was accepted and has not been executed. */
@@ -34,6 +36,7 @@ export type HeldTransaction = {
 export type Chain = {
   readonly ledger: Ledger;
   readonly usdcType: string;
+  readonly firstSmallId: bigint;
   readonly chainId: () => string;
   /** Addresses whose zkLogin signatures the full nodes call valid. */
   readonly vouched: Set<string>;
@@ -60,6 +63,7 @@ export function createChain(options: ChainOptions = {}): Chain {
     drawU64 = () => randomBytes(8).readBigUInt64LE(),
     referenceGasPrice = referenceGasPriceDefault,
     checkpointsMax = checkpointsMaxDefault,
+    firstSmallId = 1n,
   } = options;
   const usdcType = normalizeStructTag(options.usdcType ?? usdcTypeDefault);
   const ledger = createLedger({ nowMs, referenceGasPrice, checkpointsMax });
@@ -90,6 +94,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   return {
     ledger,
     usdcType,
+    firstSmallId,
     chainId: () => chainId,
     vouched: new Set(),
     held: new Map(),
