@@ -1,7 +1,8 @@
 import { Transaction } from '@mysten/sui/transactions';
 import { fromBase64 } from '@mysten/sui/utils';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createSuiClient, sendTransaction } from '../../devnet/sui/testing.ts';
+import { createSuiClient } from '../../devnet/sui/testing.ts';
+import { sendTransaction } from '../../devnet/sui/wallet.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { openStorage } from '../../storage/testing.ts';
 import {

@@ -8,9 +8,8 @@ import {
   fundBoth,
   keyOf,
   setUpAtoma,
-  signAndSend,
-  success,
 } from '../../devnet/sui/testing.ts';
+import { signAndSend, success } from '../../devnet/sui/wallet.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
 import { createChainStore } from '../../storage/chain-store.ts';

@@ -15,15 +15,12 @@ import {
   type AtomaWorld,
   acquireStack,
   createSuiClient,
-  type ExecutionResult,
   fundBoth,
   keyOf,
   type Purchase,
-  sendTransaction,
   setUpAtoma,
-  signAndSend,
-  success,
 } from './testing.ts';
+import { type ExecutionResult, sendTransaction, signAndSend, success } from './wallet.ts';
 
 const buyer = keyOf(9);
 const buyerAddress = buyer.toSuiAddress();

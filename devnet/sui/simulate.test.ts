@@ -9,8 +9,8 @@ import {
   fundBoth,
   keyOf,
   setUpAtoma,
-  success,
 } from './testing.ts';
+import { success } from './wallet.ts';
 
 const buyer = keyOf(9);
 const sender = buyer.toSuiAddress();

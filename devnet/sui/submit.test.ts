@@ -13,11 +13,9 @@ import {
   createSuiClient,
   fundBoth,
   keyOf,
-  sendTransaction,
   setUpAtoma,
-  signAndSend,
-  success,
 } from './testing.ts';
+import { sendTransaction, signAndSend, success } from './wallet.ts';
 
 const buyer = keyOf(9);
 const buyerAddress = buyer.toSuiAddress();

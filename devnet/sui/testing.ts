@@ -1,24 +1,15 @@
 /** For tests: the real Sui client over native gRPC, and a chain with nodes, a task and money on it. */
-import { ChannelCredentials } from '@grpc/grpc-js';
-import type { Signer } from '@mysten/sui/cryptography';
-import { SuiGrpcClient } from '@mysten/sui/grpc';
+import type { SuiGrpcClient } from '@mysten/sui/grpc';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { Transaction } from '@mysten/sui/transactions';
-import { fromBase64 } from '@mysten/sui/utils';
-import { GrpcTransport } from '@protobuf-ts/grpc-transport';
 import { type AtomaIds, publishAtoma } from './atoma-deployment.ts';
 import { createSeed, type Seed, type SeededNode } from './atoma-seed.ts';
 import type { Chain } from './chain.ts';
 import { suiType } from './objects.ts';
+import { connectSui } from './wallet.ts';
 
 /** The client that the product uses. */
-export function createSuiClient(address: string): SuiGrpcClient {
-  const channelCredentials = ChannelCredentials.createInsecure();
-  return new SuiGrpcClient({
-    network: 'devnet',
-    transport: new GrpcTransport({ host: address, channelCredentials }),
-  });
-}
+export const createSuiClient = (address: string): SuiGrpcClient => connectSui(address).client;
 
 /** A key pair that is the same in every run. */
 export const keyOf = (n: number): Ed25519Keypair =>
@@ -76,33 +67,4 @@ export function acquireStack(world: AtomaIds, purchase: Purchase): Transaction {
   });
   if (pay !== undefined) tx.mergeCoins(wallet, [coin]);
   return tx;
-}
-
-const include = { effects: true, events: true, balanceChanges: true } as const;
-
-export type ExecutionResult = Awaited<ReturnType<typeof sendTransaction>>;
-
-/** Sends signed bytes, and asks for everything that is to know about them. */
-export const sendTransaction = (
-  client: SuiGrpcClient,
-  signed: { readonly bytes: Uint8Array; readonly signatures: string[] },
-) =>
-  client.core.executeTransaction({
-    transaction: signed.bytes,
-    signatures: signed.signatures,
-    include,
-  });
-
-export async function signAndSend(
-  client: SuiGrpcClient,
-  { tx, key }: { readonly tx: Transaction; readonly key: Signer },
-): Promise<ExecutionResult> {
-  const { bytes, signature } = await key.signTransaction(await tx.build({ client }));
-  return sendTransaction(client, { bytes: fromBase64(bytes), signatures: [signature] });
-}
-
-/** The transaction of a result; one that failed is thrown. */
-export function success<Executed>(result: { readonly Transaction?: Executed }): Executed {
-  if (!result.Transaction) throw new Error('the transaction fails');
-  return result.Transaction;
 }
