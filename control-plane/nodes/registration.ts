@@ -1,6 +1,6 @@
 /** What a node's owner signs to say where the node listens (Atoma node protocol, section 13). */
 import { z } from 'zod';
-import { blake2b256 } from '../../chain/blake2b.ts';
+import { registrationHash } from '../../chain/node-registration.ts';
 
 const addressLengthMax = 300;
 /** Of the longest scheme, in base64. */
@@ -42,16 +42,14 @@ export type Invalid = {
 export function parseRegistration(json: unknown): SignedRegistration | Invalid {
   const result = body.safeParse(json);
   if (!result.success) return toInvalid(result.error);
-  const { signature } = result.data;
-  const { node_small_id, public_address, country } = result.data.data;
-  // Compact and in exactly this order, whatever order arrived.
-  const signed = JSON.stringify({ node_small_id, public_address, country });
+  const { signature, data: given } = result.data;
+  const { node_small_id, public_address, country } = given;
   return {
     nodeId: BigInt(node_small_id),
     publicAddress: public_address,
     country,
     signature,
-    hash: blake2b256(signed),
+    hash: registrationHash(given),
   };
 }
 

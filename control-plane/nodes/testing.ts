@@ -1,6 +1,7 @@
 /** For tests: what nodes' owners sign. */
 import { blake2b256 } from '../../chain/blake2b.ts';
 import { parseKeystoreEntry, type SigningKey, toKeystoreEntry } from '../../chain/keystore.ts';
+import { signRegistration } from '../../chain/node-registration.ts';
 import { signHash } from '../../chain/request-signature.ts';
 
 /** A key that is the same in every run: the seed is 32 times that byte. */
@@ -11,13 +12,10 @@ export function testKey(byte: number): SigningKey {
 }
 
 /** The body of `POST /v1/nodes`. */
-export function signedRegistration(
+export const signedRegistration = (
   key: SigningKey,
   { nodeId = 1, address = 'https://node.example.com', country = 'US' } = {},
-) {
-  const data = { node_small_id: nodeId, public_address: address, country };
-  return { data, signature: signHash(key, blake2b256(JSON.stringify(data))) };
-}
+) => signRegistration(key, { node_small_id: nodeId, public_address: address, country });
 
 /** The body of `PUT /v1/update_node_attestation`, and its signature. */
 export function signedAttestation(
