@@ -108,8 +108,11 @@ export async function createAtomaNode(options: AtomaNodeOptions): Promise<AtomaN
   });
 }
 
+/** The key of a node that is given none: the same for the same id. */
+export const keystoreEntryOf = (id: string): string => toKeystoreEntry(blake2b256(id));
+
 function signingKeyOf(options: AtomaNodeOptions): SigningKey {
-  const entry = options.keystoreEntry ?? toKeystoreEntry(blake2b256(options.id));
+  const entry = options.keystoreEntry ?? keystoreEntryOf(options.id);
   const key = parseKeystoreEntry(entry);
   if (!key) throw new Error(`node ${options.id}: the keystore entry is not an Ed25519 one`);
   return key;

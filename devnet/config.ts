@@ -1,15 +1,12 @@
 /** Settings of the local network. */
 import { z } from 'zod';
-import { hostPortSetting, integerSetting, logLevelSetting } from '../runtime/config.ts';
+import { hostPortSetting, logLevelSetting } from '../runtime/config.ts';
 
 export const devnetConfig = z.object({
   ATOMA_DEVNET_LISTEN: hostPortSetting('127.0.0.1:9400'),
-  /** Compute units of each stack that the network sells. */
-  ATOMA_DEVNET_STACK_UNITS: integerSetting({
-    fallback: 100_000_000,
-    min: 1000,
-    max: Number.MAX_SAFE_INTEGER,
-  }),
-  ATOMA_STACK_OWNER_ADDRESS: z.string().regex(/^0x[0-9a-f]{64}$/, 'expected a Sui address'),
+  /** Where the stand-in full node speaks gRPC; port 0 takes a free one. */
+  ATOMA_DEVNET_SUI_LISTEN: hostPortSetting('127.0.0.1:0'),
+  /** The gateway that Atoma nodes tell their addresses. */
+  ATOMA_DEVNET_GATEWAY_URL: z.url({ protocol: /^https?$/ }).optional(),
   ATOMA_LOG_LEVEL: logLevelSetting,
 });

@@ -49,13 +49,45 @@ export const localModels: readonly NetworkModelInput[] = [
 
 const pace = { firstTokenMs: 60, tokensPerSecond: 100, replyTokens: 24, cachedShare: 0 };
 
+/** Millionths of a USDC per million units; below what the gateway takes for the same tokens. */
+const [chatUnits, embeddingUnits] = [100_000, 8000];
+
 export const localNodes: readonly NetworkNodeInput[] = [
-  { id: 'oslo', protocol: 'atoma', weight: 2, models: ['llama-3.3-70b-instruct'], pace },
-  { id: 'lima', protocol: 'atoma', models: ['llama-3.3-70b-instruct'], pace },
-  { id: 'kyoto', protocol: 'openai', models: ['llama-3.3-70b-instruct'], pace },
-  { id: 'porto', protocol: 'openai', models: ['qwen3-32b'], pace },
-  { id: 'quito', protocol: 'openai', models: ['qwen3-32b'], pace },
-  { id: 'turin', protocol: 'openai', models: ['bge-m3'], pace },
-  { id: 'malmo', protocol: 'atoma', models: ['bge-m3'], pace },
-  { id: 'delhi', protocol: 'openai', models: ['flux-schnell'], pace },
+  {
+    id: 'oslo',
+    protocol: 'atoma',
+    weight: 100,
+    models: ['llama-3.3-70b-instruct'],
+    pace,
+    unit_price: chatUnits,
+    country: 'NO',
+  },
+  {
+    id: 'lima',
+    protocol: 'atoma',
+    weight: 100,
+    models: ['llama-3.3-70b-instruct'],
+    pace,
+    unit_price: chatUnits,
+    country: 'PE',
+  },
+  { id: 'kyoto', protocol: 'openai', weight: 100, models: ['llama-3.3-70b-instruct'], pace },
+  { id: 'porto', protocol: 'openai', weight: 100, models: ['qwen3-32b'], pace },
+  { id: 'quito', protocol: 'openai', weight: 100, models: ['qwen3-32b'], pace },
+  { id: 'turin', protocol: 'openai', weight: 100, models: ['bge-m3'], pace },
+  {
+    id: 'malmo',
+    protocol: 'atoma',
+    weight: 100,
+    models: ['bge-m3'],
+    pace,
+    unit_price: embeddingUnits,
+    country: 'SE',
+  },
+  { id: 'delhi', protocol: 'openai', weight: 100, models: ['flux-schnell'], pace },
 ];
+
+/** The models that Atoma nodes serve. */
+export const chainModels = localModels.filter(({ id }) =>
+  localNodes.some(({ protocol, models }) => protocol === 'atoma' && models.includes(id)),
+);

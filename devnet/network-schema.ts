@@ -1,4 +1,4 @@
-/** What a local network consists of, and the JSON by which discovery reads it. */
+/** What a local network consists of, and the JSON by which discovery and whoever starts a gateway read it. */
 import { z } from 'zod';
 import { endpoints, protocols } from '../domain/model.ts';
 import { paceChangeSchema } from './faults.ts';
@@ -35,6 +35,13 @@ export const networkNodeSchema = z.strictObject({
   models: z.array(z.string()).min(1),
   port: z.int().min(0).max(65_535).default(0),
   pace: paceChangeSchema.default({}),
+  /** What a node on the chain asks for a million compute units, in millionths of a USDC. */
+  unit_price: z.int().min(1).default(100_000),
+  /** Where such a node says that it stands. */
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/)
+    .default('NO'),
 });
 
 export type NetworkModel = z.infer<typeof networkModelSchema>;
@@ -57,3 +64,27 @@ export type NetworkDocument = {
     }[];
   }[];
 };
+
+/** The answer of `GET /chain`. */
+const chainDocumentSchema = z.strictObject({
+  /** `http://host:port` of the full node's gRPC. */
+  full_node: z.string(),
+  chain_id: z.string(),
+  package_id: z.string(),
+  database_id: z.string(),
+  usdc_type: z.string(),
+  /** Of the chain, over HTTP: it is also the faucet. */
+  control_url: z.string(),
+  nodes: z.array(
+    z.strictObject({
+      id: z.string(),
+      /** Under which the chain knows the node. */
+      small_id: z.string(),
+      url: z.string(),
+      owner: z.string(),
+      models: z.array(z.string()),
+    }),
+  ),
+});
+
+export type ChainDocument = z.infer<typeof chainDocumentSchema>;

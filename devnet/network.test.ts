@@ -36,7 +36,7 @@ describe('a local network', () => {
     expect(models.map(({ id }) => id)).toContain('bge-m3');
     expect(nodes.map(({ id }) => id)).toEqual(localNodes.map(({ id }) => id));
     const oslo = nodes.find(({ id }) => id === 'oslo');
-    expect(oslo).toMatchObject({ protocol: 'atoma', weight: 2 });
+    expect(oslo).toMatchObject({ protocol: 'atoma', weight: 100 });
     expect(oslo?.signer_address).toMatch(/^0x[0-9a-f]{64}$/);
     expect(await stacksOf('oslo')).toMatchObject([{ units: 1000 }]);
     expect(await stacksOf('kyoto')).toEqual([]);

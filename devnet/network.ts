@@ -1,41 +1,52 @@
 /** A local network: several nodes, the list of them that discovery reads, and the operator's controls. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { z } from 'zod';
-import { type AtomaNodeHandle, createAtomaNode } from './atoma-node.ts';
-import { faultSchema, paceChangeSchema } from './faults.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { AtomaNodeHandle } from './atoma-node.ts';
+import type { ChainLife } from './chain-life.ts';
 import { listenOn } from './listening.ts';
+import type { LocalChain } from './local-chain.ts';
+import { type AtomaHome, closeMember, entryOf, type Member, startMember } from './members.ts';
+import { controlPath, obey, type Reply } from './network-controls.ts';
 import {
+  type ChainDocument,
   type NetworkDocument,
-  type NetworkModel,
   type NetworkModelInput,
-  type NetworkNode,
   type NetworkNodeInput,
   networkModelSchema,
   networkNodeSchema,
 } from './network-schema.ts';
 import type { NodeHandle } from './node-server.ts';
-import { createOpenAiNode } from './openai-node.ts';
 import { createStackMarket } from './stack-market.ts';
 
 const stackUnitsDefault = 100_000_000;
 const controlBytesMax = 65_536;
 
-export type DevnetOptions = {
+type CommonOptions = {
   readonly models: readonly NetworkModelInput[];
   readonly nodes: readonly NetworkNodeInput[];
-  /** The Sui address that owns the stacks: the gateway's stack-owner key. */
-  readonly stackOwnerAddress: string;
   readonly host?: string;
   readonly port?: number;
-  readonly stackUnits?: number;
-  /** Whether a new stack is on sale before the last is used up, unless told otherwise. */
-  readonly sellsAhead?: boolean;
   readonly keepAliveMs?: number;
 };
 
-type Member =
-  | { readonly spec: NetworkNode; readonly kind: 'openai'; readonly handle: NodeHandle }
-  | { readonly spec: NetworkNode; readonly kind: 'atoma'; readonly handle: AtomaNodeHandle };
+/** Atoma nodes stand in the list, with stacks that are simply there. */
+type ListedOptions = {
+  /** The Sui address that owns the stacks: the gateway's stack-owner key. */
+  readonly stackOwnerAddress: string;
+  readonly stackUnits?: number;
+  /** Whether a new stack is on sale before the last is used up, unless told otherwise. */
+  readonly sellsAhead?: boolean;
+};
+
+/** Atoma nodes are found on the chain alone, and whoever wants a stack buys it there. */
+type ChainOptions = {
+  readonly chain: LocalChain;
+  /** Where nodes tell their addresses. */
+  readonly gatewayUrl?: string | undefined;
+  readonly log: Logger;
+};
+
+export type DevnetOptions = CommonOptions & (ListedOptions | ChainOptions);
 
 export type Devnet = {
   readonly url: string;
@@ -46,134 +57,111 @@ export type Devnet = {
   atomaNode(id: string): AtomaNodeHandle;
   /** Sells another stack of the node to the gateway. */
   sellStack(id: string, model: string): string;
+  /** What the node of that id does on the chain; that of another node is a bug of the caller. */
+  life(id: string): ChainLife;
   document(): NetworkDocument;
   close(): Promise<void>;
 };
 
 /** Starts all nodes, then the network's own server. */
 export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
+  const { host = '127.0.0.1', port = 0, keepAliveMs } = options;
   const models = options.models.map((model) => networkModelSchema.parse(model));
   const specs = options.nodes.map((node) => networkNodeSchema.parse(node));
-  const market = createStackMarket({
-    owner: options.stackOwnerAddress,
-    units: options.stackUnits ?? stackUnitsDefault,
-    keepsAhead: options.sellsAhead ?? true,
-  });
+  const home = homeOf(options);
   const members = await Promise.all(
-    specs.map((spec) => startMember(spec, { models, market, options })),
+    specs.map((spec) => startMember(spec, { models, home, host, keepAliveMs })),
   );
-  const document = () => ({ models, nodes: members.map((member) => entryOf(member, market)) });
-  const server = createServer((request, response) => {
-    void handle(request, { members, document }).then(({ status, json }) =>
-      respond(response, status, json),
-    );
+  const document = () => ({
+    models,
+    nodes: members.flatMap((member) => entryOf(member, home)),
   });
-  const { host = '127.0.0.1', port = 0 } = options;
+  const pages = new Map<string, () => unknown>([['/network', document]]);
+  if (home.kind === 'chain') pages.set('/chain', () => chainDocument(home.chain, members));
+  const server = createServer((request, response) => {
+    void handle(request, { members, pages }).then((reply) => respond(response, reply));
+  });
   const listening = await listenOn(server, { host, port });
-  const nodes = members.map(({ handle: node }) => node);
-  const atomaNode = (id: string) => {
+  const memberOf = (id: string): Member => {
     const found = members.find(({ spec }) => spec.id === id);
-    if (found?.kind !== 'atoma') throw new Error(`no Atoma node ${id}`);
+    if (!found) throw new Error(`no node ${id}`);
+    return found;
+  };
+  const atomaNode = (id: string) => {
+    const found = memberOf(id);
+    if (found.kind === 'openai') throw new Error(`${id} is no Atoma node`);
     return found.handle;
   };
   return {
     url: listening.url,
-    nodes,
-    node(id) {
-      const found = nodes.find((node) => node.id === id);
-      if (!found) throw new Error(`no node ${id}`);
-      return found;
+    nodes: members.map(({ handle: node }) => node),
+    node: (id) => memberOf(id).handle,
+    life(id) {
+      const member = memberOf(id);
+      if (member.kind !== 'chain') throw new Error(`${id} is not on the chain`);
+      return member.life;
     },
     atomaNode,
     sellStack(id, model) {
-      const grant = market.issue(id, model);
+      if (home.kind === 'chain') throw new Error('stacks are sold on the chain');
+      const grant = home.market.issue(id, model);
       atomaNode(id).sellStack(grant);
       return grant.id;
     },
     document,
     async close() {
       await listening.close();
-      await Promise.all(nodes.map((node) => node.close()));
+      await Promise.all(members.map(closeMember));
     },
   };
 }
 
-async function startMember(
-  spec: NetworkNode,
-  context: {
-    models: readonly NetworkModel[];
-    market: ReturnType<typeof createStackMarket>;
-    options: DevnetOptions;
-  },
-): Promise<Member> {
-  const { models, market, options } = context;
-  const served = models
-    .filter(({ id }) => spec.models.includes(id))
-    .map(({ id, endpoints, context_tokens }) => ({ id, endpoints, contextTokens: context_tokens }));
-  const { host = '127.0.0.1' } = options;
-  const common = { id: spec.id, host, port: spec.port, pace: spec.pace, models: served };
-  if (spec.protocol === 'openai') {
-    return { spec, kind: 'openai', handle: await createOpenAiNode(common) };
+function homeOf(options: DevnetOptions): AtomaHome {
+  if ('chain' in options) {
+    const { chain, gatewayUrl, log } = options;
+    return { kind: 'chain', chain, gatewayUrl, log };
   }
-  const stacks = served.map(({ id }) => market.issue(spec.id, id));
-  const { keepAliveMs } = options;
-  const silence = keepAliveMs === undefined ? {} : { keepAliveMs };
-  return { spec, kind: 'atoma', handle: await createAtomaNode({ ...common, ...silence, stacks }) };
+  const { stackOwnerAddress: owner, stackUnits: units = stackUnitsDefault } = options;
+  const keepsAhead = options.sellsAhead ?? true;
+  return { kind: 'listed', market: createStackMarket({ owner, units, keepsAhead }) };
 }
 
-function entryOf(
-  { spec, kind, handle }: Member,
-  market: ReturnType<typeof createStackMarket>,
-): NetworkDocument['nodes'][number] {
-  const { id, protocol, weight, models } = spec;
-  const isAtoma = kind === 'atoma';
+/** All that a gateway must be told of the chain, and who lives there. */
+function chainDocument(chain: LocalChain, members: readonly Member[]): ChainDocument {
+  const { place, usdcType, controlUrl } = chain;
+  const { chainId, definingPackage, databaseId } = place.ids;
   return {
-    id,
-    url: handle.url,
-    protocol,
-    weight,
-    signer_address: isAtoma ? handle.signerAddress : '',
-    models: models.map((model) => ({
-      id: model,
-      stacks: isAtoma ? market.list(handle, model) : [],
-    })),
+    full_node: `http://${place.fullNode}`,
+    chain_id: chainId,
+    package_id: definingPackage,
+    database_id: databaseId,
+    usdc_type: usdcType,
+    control_url: controlUrl,
+    nodes: members.flatMap((member) => {
+      if (member.kind !== 'chain') return [];
+      const { spec, handle: node, life } = member;
+      const small_id = String(life.nodeId);
+      return [
+        { id: spec.id, small_id, url: node.url, owner: node.signerAddress, models: spec.models },
+      ];
+    }),
   };
 }
 
-type Reply = { readonly status: number; readonly json: unknown };
-
-const faultOrder = z.strictObject({
-  fault: faultSchema.nullable(),
-  requests: z.int().min(1).optional(),
-});
-
 async function handle(
   request: IncomingMessage,
-  network: { members: readonly Member[]; document: () => NetworkDocument },
+  network: {
+    readonly members: readonly Member[];
+    readonly pages: ReadonlyMap<string, () => unknown>;
+  },
 ): Promise<Reply> {
   const { method = '', url = '' } = request;
-  if (method === 'GET' && url === '/network') return { status: 200, json: network.document() };
-  const match = /^\/nodes\/([^/]+)\/(fault|pace)$/.exec(url);
-  const member = network.members.find(({ spec }) => spec.id === match?.[1]);
+  const page = network.pages.get(url);
+  if (method === 'GET' && page) return { status: 200, json: page() };
+  const [, id, what = ''] = controlPath.exec(url) ?? [];
+  const member = network.members.find(({ spec }) => spec.id === id);
   if (method !== 'PUT' || !member) return { status: 404, json: { error: 'no such page or node' } };
-  const json = await readJson(request);
-  return match?.[2] === 'pace' ? setPace(member, json) : setFault(member, json);
-}
-
-function setPace({ handle: node }: Member, json: unknown): Reply {
-  const pace = paceChangeSchema.safeParse(json);
-  if (!pace.success) return { status: 400, json: { error: z.prettifyError(pace.error) } };
-  node.setPace(pace.data);
-  return { status: 200, json: pace.data };
-}
-
-function setFault({ handle: node }: Member, json: unknown): Reply {
-  const order = faultOrder.safeParse(json);
-  if (!order.success) return { status: 400, json: { error: z.prettifyError(order.error) } };
-  const { fault, requests } = order.data;
-  if (fault) node.setFault(fault, requests === undefined ? undefined : { requests });
-  else node.clearFault();
-  return { status: 200, json: order.data };
+  return obey(member, { what, json: await readJson(request) });
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -189,7 +177,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function respond(response: ServerResponse, status: number, json: unknown): void {
+function respond(response: ServerResponse, { status, json }: Reply): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(json));
 }

@@ -2,7 +2,8 @@
 
 import { Transaction } from '@mysten/sui/transactions';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSuiClient, keyOf, signAndSend, success } from '../../devnet/sui/testing.ts';
+import { keyOf } from '../../devnet/sui/testing.ts';
+import { createSuiClient, signAndSend, success } from '../../devnet/sui/wallet.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
 import {
   model,

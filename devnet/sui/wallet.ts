@@ -1,7 +1,8 @@
-/** A wallet: the real Sui client over native gRPC, and transactions that a key signs. */
+/** A wallet: the real Sui client over native gRPC, and keys that sign transactions. */
 import { ChannelCredentials } from '@grpc/grpc-js';
 import type { Signer } from '@mysten/sui/cryptography';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
+import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import type { Transaction } from '@mysten/sui/transactions';
 import { fromBase64 } from '@mysten/sui/utils';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
@@ -15,6 +16,10 @@ export function connectSui(address: string): SuiConnection {
   const client = new SuiGrpcClient({ network: 'devnet', transport });
   return { client, close: () => transport.close() };
 }
+
+/** The key pair of an Ed25519 keystore entry, which is a zero flag byte and the seed. */
+export const toKeypair = (keystoreEntry: string): Ed25519Keypair =>
+  Ed25519Keypair.fromSecretKey(fromBase64(keystoreEntry.trim()).subarray(1));
 
 const include = { effects: true, events: true, balanceChanges: true } as const;
 
