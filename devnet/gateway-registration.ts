@@ -20,7 +20,10 @@ export async function keepRegistered(options: {
   let last: string | undefined;
   while (!signal.aborted) {
     const refusal = await post(options);
-    if (refusal !== last) log.info({ refusal }, 'the gateway was told the address');
+    if (refusal !== last) {
+      if (refusal === '') log.info('the gateway has the address');
+      else log.info({ refusal }, 'the gateway has not taken the address');
+    }
     last = refusal;
     const pauseMs = refusal === '' ? repeatMs : retryMs;
     await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);

@@ -66,7 +66,7 @@ export type NetworkDocument = {
 };
 
 /** The answer of `GET /chain`. */
-const chainDocumentSchema = z.strictObject({
+export const chainDocumentSchema = z.strictObject({
   /** `http://host:port` of the full node's gRPC. */
   full_node: z.string(),
   chain_id: z.string(),

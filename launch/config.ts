@@ -12,6 +12,8 @@ export const launchConfig = z.object({
   REDIS_URL: z.string().optional(),
   /** A file of nodes takes the place of the local network of simulated ones. */
   ATOMA_NODES_FILE: z.string().optional(),
+  /** So does a chain to find nodes on. */
+  ATOMA_SUI_FULL_NODE: z.string().optional(),
   /** An own network to discover nodes from. */
   ATOMA_DEVNET_URL: z.string().optional(),
   /** Where the local network lists its nodes; a free port if unset. */

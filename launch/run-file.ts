@@ -8,6 +8,8 @@ const runFile = z.object({
   redisUrl: z.string(),
   envoyAdmin: z.string(),
   baseUrl: z.string(),
+  /** The contract on the chain that the gateway follows. */
+  suiDatabase: z.string().optional(),
 });
 
 export type RunFile = z.infer<typeof runFile>;

@@ -1,11 +1,12 @@
 /** What `npm start` does: everything that a first request needs, in order, and the proof that it works. */
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import type { ChainDocument } from '../devnet/network-schema.ts';
 import type { Closing } from '../runtime/closing.ts';
 import type { HostPort } from '../runtime/config.ts';
 import { createLogger } from '../runtime/log.ts';
 import { createStorage } from '../storage/storage.ts';
-import { startChild } from './child.ts';
+import { type ChainKeys, chainSettings, describeChain, fundTreasury } from './chain.ts';
 import type { LaunchConfig } from './config.ts';
 import {
   checkCredentials,
@@ -14,16 +15,16 @@ import {
   findChatModel,
   writeDemo,
 } from './demo.ts';
+import { depositDemo } from './demo-deposit.ts';
 import { startGateway } from './gateway.ts';
-import { ensureOwnerKey } from './owner-key.ts';
-import { freePorts, isFree, toText } from './ports.ts';
+import { ensureKeyFile, keyNames } from './key-file.ts';
+import { readChain, startLocalNetwork } from './local-network.ts';
+import { isFree, toText } from './ports.ts';
 import { findRunning, removeRunFile, writeRunFile } from './run-file.ts';
-import { supervise } from './supervised.ts';
-import { type Env, findOnPath } from './tools/path.ts';
+import type { Env } from './tools/path.ts';
 
 const firstAnswerMs = 30_000;
 const modelMs = 10_000;
-const devnetStopMs = 2000;
 
 export type Started = {
   readonly baseUrl: string;
@@ -48,13 +49,22 @@ export async function start(options: StartOptions): Promise<Started> {
   await writeRunFile(dataDir, {});
   closing.add('run file', () => removeRunFile(dataDir));
 
-  const key = await ensureOwnerKey(dataDir);
-  const env = { ...options.env, ATOMA_STACK_OWNER_KEY_FILE: key.file };
-  const devnetUrl = await startNetwork({ ...options, env }, { dataDir, address: key.address });
+  const keys: ChainKeys = {
+    stackOwner: await ensureKeyFile(dataDir, keyNames.stackOwner),
+    treasury: await ensureKeyFile(dataDir, keyNames.treasury),
+  };
+  const networkUrl = await startNetwork(options, dataDir);
+  const chain = networkUrl === undefined ? undefined : await readChain(networkUrl);
+  if (chain) await fundTreasury(chain, keys);
   say('starting Redis, the services and Envoy');
   const gateway = await startGateway({
     dataDir,
-    env: { ...env, ...(devnetUrl === undefined ? {} : { ATOMA_DEVNET_URL: devnetUrl }) },
+    env: {
+      ATOMA_STACK_OWNER_KEY_FILE: keys.stackOwner.file,
+      ...options.env,
+      ...(networkUrl === undefined ? {} : { ATOMA_DEVNET_URL: networkUrl }),
+      ...(chain ? chainSettings(chain, keys) : {}),
+    },
     listen: config.ATOMA_LISTEN,
     envoyAdmin: config.ATOMA_ENVOY_ADMIN,
     redisUrl: config.REDIS_URL,
@@ -70,8 +80,9 @@ export async function start(options: StartOptions): Promise<Started> {
 
   const { baseUrl, redisUrl } = gateway;
   const envoyAdmin = toText(config.ATOMA_ENVOY_ADMIN);
-  await writeRunFile(dataDir, { redisUrl, baseUrl, envoyAdmin });
-  const proven = await proveDemo({ baseUrl, redisUrl, dataDir, say });
+  const suiDatabase = chain?.database_id ?? options.env.ATOMA_SUI_DATABASE;
+  await writeRunFile(dataDir, { redisUrl, baseUrl, envoyAdmin, suiDatabase });
+  const proven = await proveDemo({ baseUrl, redisUrl, dataDir, chain, keys, say });
   await writeDemo(dataDir, {
     baseUrl,
     apiKey: proven.apiKey,
@@ -97,48 +108,37 @@ async function assertAlone(dataDir: string, addresses: readonly HostPort[]): Pro
   }
 }
 
-/** The local network of simulated nodes, unless real ones are configured; its address, if there is one. */
+/** The address of the local network, unless real nodes are configured. */
 async function startNetwork(
   { config, env, closing, say }: StartOptions,
-  options: { dataDir: string; address: string },
+  dataDir: string,
 ): Promise<string | undefined> {
   if (config.ATOMA_DEVNET_URL !== undefined) return config.ATOMA_DEVNET_URL;
-  if (config.ATOMA_NODES_FILE !== undefined) return undefined;
-  say('starting a local network of simulated nodes');
-  const [port = 0] = await freePorts(1);
-  const listen = config.ATOMA_DEVNET_LISTEN ?? `127.0.0.1:${port}`;
-  const logsDir = join(options.dataDir, 'logs');
-  await mkdir(logsDir, { recursive: true });
-  const guard = await findOnPath('setpriv', env);
-  const network = await supervise({
-    name: 'devnet',
+  if (config.ATOMA_NODES_FILE !== undefined || config.ATOMA_SUI_FULL_NODE !== undefined) {
+    return undefined;
+  }
+  say('starting a local network of simulated nodes, and a chain for them');
+  const { url, process } = await startLocalNetwork({
+    dataDir,
+    env,
+    listen: config.ATOMA_DEVNET_LISTEN,
+    gatewayUrl: `http://${toText(config.ATOMA_LISTEN)}`,
     restartDelayMs: config.ATOMA_RESTART_DELAY_MS,
-    onExit: () => say('the local network ended; it is started again'),
-    start: () =>
-      startChild({
-        command: process.execPath,
-        args: [join(import.meta.dirname, '..', 'devnet', 'main.ts')],
-        env: {
-          ...env,
-          ATOMA_DEVNET_LISTEN: listen,
-          ATOMA_STACK_OWNER_ADDRESS: options.address,
-        },
-        logFile: join(logsDir, 'devnet.log'),
-        stopDeadlineMs: devnetStopMs,
-        guard,
-      }),
+    say,
   });
-  closing.add('devnet', network.stop);
-  return `http://${listen}`;
+  closing.add('devnet', process.stop);
+  return url;
 }
 
 async function proveDemo(options: {
   baseUrl: string;
   redisUrl: string;
   dataDir: string;
+  chain: ChainDocument | undefined;
+  keys: ChainKeys;
   say: (text: string) => void;
 }) {
-  const { baseUrl, redisUrl, dataDir, say } = options;
+  const { baseUrl, redisUrl, dataDir, chain, keys, say } = options;
   const log = createLogger({ name: 'launch', level: 'silent' });
   const storage = await createStorage({ redisUrl, log });
   try {
@@ -150,6 +150,15 @@ async function proveDemo(options: {
       say(`sending a first completion to ${model}`);
       const check = await checkCredentials(storage, dataDir);
       await completeOnce({ ...check, baseUrl, model, timeoutMs: firstAnswerMs });
+    }
+    if (chain) {
+      const { apiKey } = credentials;
+      const treasury = keys.treasury.address;
+      const [deposit, lines] = await Promise.all([
+        depositDemo({ baseUrl, apiKey, dataDir, chain, treasury }),
+        describeChain(chain, storage),
+      ]);
+      for (const line of [...lines, deposit]) say(line);
     }
     return { ...credentials, model };
   } finally {

@@ -6,8 +6,8 @@ import { localModels } from '../devnet/local-network.ts';
 import { parseUsd, picoUsd } from '../domain/money.ts';
 import { completeOnce } from '../launch/demo.ts';
 import { type Gateway, startGateway } from '../launch/gateway.ts';
+import { ensureKeyFile, keyNames } from '../launch/key-file.ts';
 import { openAccount } from '../launch/open-account.ts';
-import { ensureOwnerKey } from '../launch/owner-key.ts';
 import { freePorts } from '../launch/ports.ts';
 import { createLogger } from '../runtime/log.ts';
 import { createStorage, type Storage } from '../storage/storage.ts';
@@ -94,7 +94,7 @@ async function reportEnded(stand: Stand, before: ReadonlyMap<string, number>): P
 async function startStand(options: StandOptions, defer: Stand['defer']): Promise<Stand> {
   const dataDir = await mkdtemp(join(tmpdir(), 'atoma-load-'));
   defer(() => rm(dataDir, { recursive: true, force: true }));
-  const key = await ensureOwnerKey(dataDir);
+  const key = await ensureKeyFile(dataDir, keyNames.stackOwner);
   const helper = () => {
     const started = startHelper();
     defer(started.close);

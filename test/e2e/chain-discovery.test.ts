@@ -17,7 +17,7 @@ import { callAtoma, move } from '../../devnet/sui/atoma-deployment.ts';
 import type { SeededNode } from '../../devnet/sui/atoma-seed.ts';
 import { type FullNode, startFullNode } from '../../devnet/sui/full-node.ts';
 import { type AtomaWorld, setUpAtoma } from '../../devnet/sui/testing.ts';
-import { ensureOwnerKey } from '../../launch/owner-key.ts';
+import { ensureKeyFile, keyNames } from '../../launch/key-file.ts';
 import { sendChat } from './chat-request.ts';
 import { startTestGateway, type TestGateway, until, untilSettled } from './gateway.ts';
 import { startLoad } from './steady-load.ts';
@@ -38,7 +38,7 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'atoma-chain-'));
-  const { file, address: owner } = await ensureOwnerKey(folder);
+  const { file, address: owner } = await ensureKeyFile(folder, keyNames.stackOwner);
   chain = await startFullNode();
   world = setUpAtoma(chain.chain, [1500n, 1500n]);
   nodes = await Promise.all(

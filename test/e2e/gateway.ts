@@ -8,8 +8,8 @@ import { type Devnet, startDevnet } from '../../devnet/network.ts';
 import type { NetworkModelInput, NetworkNodeInput } from '../../devnet/network-schema.ts';
 import { parseUsd } from '../../domain/money.ts';
 import { type Gateway, startGateway } from '../../launch/gateway.ts';
+import { ensureKeyFile, keyNames } from '../../launch/key-file.ts';
 import { type AccountOrder, openAccount } from '../../launch/open-account.ts';
-import { ensureOwnerKey } from '../../launch/owner-key.ts';
 import { freePorts } from '../../launch/ports.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
@@ -57,7 +57,7 @@ const catalogueMs = 20_000;
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'atoma-e2e-'));
   const offered = options.models ?? models;
-  const key = await ensureOwnerKey(dataDir);
+  const key = await ensureKeyFile(dataDir, keyNames.stackOwner);
   const devnet = await startDevnet({
     models: offered,
     nodes: options.nodes ?? nodes,

@@ -1,41 +1,36 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { formatUsd, parseUsd } from '../../domain/money.ts';
 import { freePorts, isFree } from '../../launch/ports.ts';
-import { testEnv } from '../tools.ts';
 import { sendChat, tokensIn } from './chat-request.ts';
 import { until } from './gateway.ts';
+import {
+  accountOf,
+  apiOf,
+  chainOf,
+  chat,
+  demoOf,
+  descendantsOf,
+  instanceAt,
+  instances,
+  isAlive,
+  type Place,
+  pageOf,
+  setPace,
+  start,
+  stop,
+  stopAll,
+} from './instances.ts';
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, '..', '..');
-const readyMsMax = 60_000;
 const stopMsMax = 10_000;
 
-const demoSchema = z.strictObject({
-  baseUrl: z.string(),
-  apiKey: z.string(),
-  accountId: z.string(),
-  envoyAdmin: z.string(),
-});
-
-type Place = {
-  readonly dataDir: string;
-  readonly listen: number;
-  readonly admin: number;
-  readonly devnet: number;
-};
-type Instance = {
-  readonly child: ChildProcess;
-  output(): string;
-  readonly exited: Promise<number | null>;
-};
-
 let places: readonly [Place, Place];
-const instances = new Map<Place, Instance>();
 
 beforeAll(async () => {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = await freePorts(6);
@@ -48,106 +43,15 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([...instances.keys()].map(stop));
+  await stopAll();
   await Promise.all((places ?? []).map(({ dataDir }) => rm(dataDir, { recursive: true })));
 });
 
-/** Runs `npm start`, and waits for its last word. */
-async function start(place: Place): Promise<void> {
-  const child = spawn('npm', ['start'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...testEnv,
-      ATOMA_LISTEN: `127.0.0.1:${place.listen}`,
-      ATOMA_ENVOY_ADMIN: `127.0.0.1:${place.admin}`,
-      ATOMA_DEVNET_LISTEN: `127.0.0.1:${place.devnet}`,
-      ATOMA_DATA_DIR: place.dataDir,
-    },
-  });
-  let text = '';
-  const append = (chunk: Buffer) => {
-    text += chunk.toString();
-  };
-  child.stdout.on('data', append);
-  child.stderr.on('data', append);
-  const exited = new Promise<number | null>((resolve) => {
-    child.once('exit', resolve);
-  });
-  instances.set(place, { child, exited, output: () => text });
-  await until(() => /^ready$/m.test(text) || child.exitCode !== null, readyMsMax);
-  if (child.exitCode !== null) throw new Error(`it did not start: ${text}`);
-}
-
-const instanceAt = (place: Place): Instance => {
-  const instance = instances.get(place);
-  if (!instance) throw new Error('nothing runs there');
-  return instance;
-};
-
-/** Sends SIGTERM; tells how it ended and after how long. */
-async function stop(place: Place): Promise<{ code: number | null; ms: number }> {
-  const { child, exited } = instanceAt(place);
-  instances.delete(place);
-  const startMs = performance.now();
-  child.kill('SIGTERM');
-  const code = await exited;
-  return { code, ms: performance.now() - startMs };
-}
-
-const demoOf = async ({ dataDir }: Place) =>
-  demoSchema.parse(JSON.parse(await readFile(join(dataDir, 'demo.json'), 'utf8')));
-
-/** What the demo key is told about its account. */
-async function accountOf(place: Place) {
-  const { baseUrl, apiKey } = await demoOf(place);
-  const headers = { authorization: `Bearer ${apiKey}` };
-  const response = await fetch(`${baseUrl}/v1/account`, { headers });
-  return z.record(z.string(), z.string()).parse(await response.json());
-}
-
-async function chat(place: Place, apiKey?: string): Promise<number> {
-  const demo = await demoOf(place);
-  const response = await fetch(`${demo.baseUrl}/v1/chat/completions`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${apiKey ?? demo.apiKey}`,
-      'content-type': 'application/json',
-    },
-    body: JSON.stringify({
-      model: 'llama-3.3-70b-instruct',
-      messages: [{ role: 'user', content: 'Hello' }],
-    }),
-  });
-  await response.text();
-  return response.status;
-}
-
-/** All processes below the given one. */
-async function descendantsOf(pid: number): Promise<readonly number[]> {
-  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']);
-  const rows = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const found: number[] = [];
-  for (let parents = [pid]; parents.length > 0; ) {
-    const children = rows
-      .filter(([, parent = 0]) => parents.includes(parent))
-      .map(([child = 0]) => child);
-    found.push(...children);
-    parents = children;
-  }
-  return found;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+function plusDeposit(usd = ''): string {
+  const amount = parseUsd(usd);
+  const deposit = parseUsd('5');
+  if (amount === undefined || deposit === undefined) throw new Error(`not an amount: ${usd}`);
+  return formatUsd(amount + deposit);
 }
 
 const curlIn = (output: string): string => {
@@ -188,6 +92,39 @@ describe('npm start', () => {
     expect(await chat(second, apiKey)).toBe(401);
   });
 
+  it('finds Atoma nodes on the chain alone, and sends requests on stacks that it bought', async () => {
+    const [first] = places;
+    const chain = await chainOf(first);
+    const listed = await pageOf(first, '/network');
+    const { nodes } = z
+      .object({ nodes: z.array(z.object({ protocol: z.string() })) })
+      .parse(listed);
+    expect(new Set(nodes.map(({ protocol }) => protocol))).toEqual(new Set(['openai']));
+    const names = chain.nodes.map(({ small_id }) => `sui-${small_id}`);
+    await until(async () => {
+      expect(await chat(first)).toBe(200);
+      const { data } = z
+        .object({ data: z.array(z.object({ node: z.string() })) })
+        .parse(await apiOf(first, '/v1/account/usage'));
+      return data.some(({ node }) => names.includes(node));
+    });
+    const output = instanceAt(first).output();
+    for (const { id } of chain.nodes) expect(output).toMatch(new RegExp(`^found .*${id}`, 'm'));
+    expect(output).toMatch(/^bought 1000000 units of llama-3.3-70b-instruct from (oslo|lima) for/m);
+  });
+
+  it('shows that a deposit on the chain became balance', async () => {
+    for (const place of places) {
+      expect(instanceAt(place).output()).toContain(
+        'a deposit of 5 USDC became balance: 100 → 105 USD',
+      );
+      expect(await apiOf(place, '/v1/deposits')).toMatchObject({
+        data: [{ amount_usd: '5', status: 'credited' }],
+      });
+      expect((await accountOf(place)).deposited_usd).toBe('105');
+    }
+  });
+
   it('refuses to run twice on one data folder', async () => {
     const [first, second] = places;
     const twin = { ...first, listen: second.listen };
@@ -218,7 +155,13 @@ describe('SIGTERM', () => {
 
     await start(first);
     expect(await demoOf(first)).toEqual(demo);
-    expect(await accountOf(first)).toEqual(account);
+    // Each start shows a deposit on its new chain, and nothing else is different.
+    const { balance_usd, deposited_usd, ...rest } = account;
+    expect(await accountOf(first)).toEqual({
+      ...rest,
+      balance_usd: plusDeposit(balance_usd),
+      deposited_usd: plusDeposit(deposited_usd),
+    });
     expect(await chat(first)).toBe(200);
   });
 
@@ -272,17 +215,3 @@ describe('SIGTERM', () => {
     expect(spent).toBeLessThan(tokensIn(text) * outputUsd + 0.0001);
   });
 });
-
-async function setPace({ devnet }: Place, pace: object): Promise<void> {
-  const url = `http://127.0.0.1:${devnet}`;
-  const { nodes } = z
-    .object({ nodes: z.array(z.object({ id: z.string() })) })
-    .parse(await (await fetch(`${url}/network`)).json());
-  for (const { id } of nodes) {
-    const response = await fetch(`${url}/nodes/${id}/pace`, {
-      method: 'PUT',
-      body: JSON.stringify(pace),
-    });
-    expect(response.status).toBe(200);
-  }
-}
