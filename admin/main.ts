@@ -9,7 +9,11 @@ import { createStorage, type Storage } from '../storage/storage.ts';
 import { CommandError } from './command.ts';
 import { runProgram } from './program.ts';
 
-const running = z.object({ redisUrl: z.string(), envoyAdmin: z.string() });
+const running = z.object({
+  redisUrl: z.string(),
+  envoyAdmin: z.string(),
+  suiDatabase: z.string().optional(),
+});
 
 const runFile = join(process.env.ATOMA_DATA_DIR || 'data', 'run.json');
 
@@ -48,7 +52,7 @@ const exitCode = await runProgram(process.argv.slice(2), {
     return storage;
   },
   envoyAdmin: () => process.env.ATOMA_ENVOY_ADMIN || readRunFile()?.envoyAdmin,
-  suiDatabase: () => process.env.ATOMA_SUI_DATABASE || undefined,
+  suiDatabase: () => process.env.ATOMA_SUI_DATABASE || readRunFile()?.suiDatabase,
   keyPassphrase: () =>
     readKeyPassphrase({
       ATOMA_KEY_PASSPHRASE: process.env.ATOMA_KEY_PASSPHRASE || undefined,
