@@ -17,8 +17,11 @@ const stacksMs = 10_000;
 const pollMs = 50;
 const perMillion = 1_000_000n;
 
-/** Settings of the services. */
-export const chainSettings = (chain: ChainDocument, { stackOwner, treasury }: ChainKeys) => ({
+/** Settings of the services; what came to the treasury before that checkpoint is no deposit. */
+export const chainSettings = (
+  chain: ChainDocument,
+  { stackOwner, treasury, depositsFrom }: ChainKeys & { readonly depositsFrom: bigint },
+) => ({
   ATOMA_SUI_FULL_NODE: chain.full_node,
   ATOMA_SUI_CHAIN_ID: chain.chain_id,
   ATOMA_SUI_PACKAGE: chain.package_id,
@@ -26,6 +29,7 @@ export const chainSettings = (chain: ChainDocument, { stackOwner, treasury }: Ch
   ATOMA_SUI_USDC_TYPE: chain.usdc_type,
   ATOMA_STACK_OWNER_KEY_FILE: stackOwner.file,
   ATOMA_TREASURY_KEY_FILE: treasury.file,
+  ATOMA_DEPOSITS_FROM_CHECKPOINT: String(depositsFrom),
   // The nodes are on this machine.
   ATOMA_NODE_ADDRESS_ALLOW: '127.0.0.1/32',
 });
@@ -33,28 +37,33 @@ export const chainSettings = (chain: ChainDocument, { stackOwner, treasury }: Ch
 /** `host:port`, as a native gRPC transport takes it. */
 export const hostOf = (chain: ChainDocument): string => new URL(chain.full_node).host;
 
-/** Lets the faucet give an address money, in millionths of a USDC, and gas. */
+const controlState = z.object({ height: z.string().regex(/^\d+$/).transform(BigInt) });
+
+/** Lets the faucet give an address money, in millionths of a USDC, and gas; returns the checkpoint that has it at the latest. */
 export async function fund(
   { control_url }: ChainDocument,
   order: { address: SuiAddress; usdc: bigint; mist: bigint },
-): Promise<void> {
+): Promise<bigint> {
   const { address, usdc, mist } = order;
   const response = await fetch(new URL('/fund', control_url), {
     method: 'POST',
     body: JSON.stringify({ address, usdc: String(usdc), mist: String(mist) }),
   });
   if (!response.ok) throw new Error(`The faucet answered ${response.status}.`);
+  return controlState.parse(await response.json()).height + 1n;
 }
 
-/** Where the chain is new the treasury has nothing on it, and begins with money from the faucet. */
-export async function fundTreasury(chain: ChainDocument, { treasury }: ChainKeys): Promise<void> {
+/**
+ * Where the chain is new the treasury has nothing on it, and begins with money from the faucet. Returns the checkpoint from
+ * which on what comes to it is a deposit.
+ */
+export async function fundTreasury(chain: ChainDocument, { treasury }: ChainKeys): Promise<bigint> {
   const { client, close } = connectSui(hostOf(chain));
   try {
     const query = { owner: treasury.address, coinType: chain.usdc_type };
     const { balance } = await client.core.getBalance(query);
-    if (balance.balance === '0') {
-      await fund(chain, { address: treasury.address, ...treasuryStart });
-    }
+    if (balance.balance !== '0') return 0n;
+    return 1n + (await fund(chain, { address: treasury.address, ...treasuryStart }));
   } finally {
     close();
   }

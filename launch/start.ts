@@ -55,7 +55,7 @@ export async function start(options: StartOptions): Promise<Started> {
   };
   const networkUrl = await startNetwork(options, dataDir);
   const chain = networkUrl === undefined ? undefined : await readChain(networkUrl);
-  if (chain) await fundTreasury(chain, keys);
+  const depositsFrom = chain ? await fundTreasury(chain, keys) : 0n;
   say('starting Redis, the services and Envoy');
   const gateway = await startGateway({
     dataDir,
@@ -63,7 +63,7 @@ export async function start(options: StartOptions): Promise<Started> {
       ATOMA_STACK_OWNER_KEY_FILE: keys.stackOwner.file,
       ...options.env,
       ...(networkUrl === undefined ? {} : { ATOMA_DEVNET_URL: networkUrl }),
-      ...(chain ? chainSettings(chain, keys) : {}),
+      ...(chain ? chainSettings(chain, { ...keys, depositsFrom }) : {}),
     },
     listen: config.ATOMA_LISTEN,
     envoyAdmin: config.ATOMA_ENVOY_ADMIN,

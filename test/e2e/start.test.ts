@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { formatUsd, parseUsd } from '../../domain/money.ts';
 import { freePorts, isFree } from '../../launch/ports.ts';
+import { testEnv } from '../tools.ts';
 import { sendChat, tokensIn } from './chat-request.ts';
 import { until } from './gateway.ts';
 import {
@@ -28,6 +29,7 @@ import {
 } from './instances.ts';
 
 const run = promisify(execFile);
+const root = join(import.meta.dirname, '..', '..');
 const stopMsMax = 10_000;
 
 let places: readonly [Place, Place];
@@ -122,6 +124,13 @@ describe('npm start', () => {
         data: [{ amount_usd: '5', status: 'credited' }],
       });
       expect((await accountOf(place)).deposited_usd).toBe('105');
+      // The gift of the faucet to the treasury is no deposit of anybody.
+      const env = { ...testEnv, ATOMA_DATA_DIR: place.dataDir };
+      const { stdout } = await run('npm', ['run', '-s', 'admin', '--', 'audit', '--json'], {
+        cwd: root,
+        env,
+      });
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, deposits_waiting_usd: '0' });
     }
   });
 
