@@ -8,7 +8,6 @@ import { chainModels, localModels, localNodes } from './local-network.ts';
 import { startDevnet } from './network.ts';
 
 const closeDeadlineMs = 5000;
-const secondMs = 1000;
 
 const config = configOrThrow(devnetConfig, process.env);
 const log = createLogger({ name: 'devnet', level: config.ATOMA_LOG_LEVEL });
@@ -16,7 +15,7 @@ const closing = createClosing(log);
 closeOnSignals(closing, { log, deadlineMs: closeDeadlineMs });
 
 // No earlier chain has reached these ids, whatever a gateway keeps of it.
-const firstSmallId = BigInt(Math.floor(Date.now() / secondMs));
+const firstSmallId = BigInt(Date.now());
 const chain = await startLocalChain({
   models: chainModels,
   firstSmallId,
