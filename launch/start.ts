@@ -60,8 +60,8 @@ export async function start(options: StartOptions): Promise<Started> {
   const gateway = await startGateway({
     dataDir,
     env: {
-      ATOMA_STACK_OWNER_KEY_FILE: keys.stackOwner.file,
       ...options.env,
+      ATOMA_STACK_OWNER_KEY_FILE: options.env.ATOMA_STACK_OWNER_KEY_FILE || keys.stackOwner.file,
       ...(networkUrl === undefined ? {} : { ATOMA_DEVNET_URL: networkUrl }),
       ...(chain ? chainSettings(chain, { ...keys, depositsFrom }) : {}),
     },
