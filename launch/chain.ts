@@ -5,6 +5,7 @@ import type { ChainDocument } from '../devnet/network-schema.ts';
 import { connectSui } from '../devnet/sui/wallet.ts';
 import { type SuiAddress, suiAddress } from '../domain/chain-ids.ts';
 import { formatMicroUsdc } from '../domain/deposit.ts';
+import type { ChainRecords } from '../storage/chain-store.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { KeyFile } from './key-file.ts';
 
@@ -87,14 +88,25 @@ async function describeStacks(
   const records = recordsOf(suiAddress(chain.database_id));
   const endMs = performance.now() + stacksMs;
   while (performance.now() < endMs) {
-    const served = servedModels(await records.report('nodes'));
-    if (chain.nodes.every(({ models }) => models.every((model) => served.has(model)))) {
-      const stacks = (await records.load())?.state.stacks.values() ?? [];
-      return [...stacks].map((stack) => describeStack(stack, chain));
-    }
+    // A slow answer is no reason to give a start up: it is asked again.
+    const lines = await readStacks(chain, records).catch(() => undefined);
+    if (lines) return lines;
     await delay(pollMs);
   }
   return ['no stacks for all models yet: "npm run admin -- treasury" tells why'];
+}
+
+/** The stacks, once all models are served. */
+async function readStacks(
+  chain: ChainDocument,
+  records: Pick<ChainRecords, 'report' | 'load'>,
+): Promise<readonly string[] | undefined> {
+  const served = servedModels(await records.report('nodes'));
+  if (!chain.nodes.every(({ models }) => models.every((model) => served.has(model)))) {
+    return undefined;
+  }
+  const stacks = (await records.load())?.state.stacks.values() ?? [];
+  return [...stacks].map((stack) => describeStack(stack, chain));
 }
 
 const nodesReport = z.array(z.object({ models: z.array(z.string()), reason: z.string() }));
