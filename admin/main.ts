@@ -12,7 +12,10 @@ import { runProgram } from './program.ts';
 const running = z.object({
   redisUrl: z.string(),
   envoyAdmin: z.string(),
+  suiChainId: z.string().optional(),
   suiDatabase: z.string().optional(),
+  treasury: z.string().optional(),
+  stackOwner: z.string().optional(),
 });
 
 const runFile = join(process.env.ATOMA_DATA_DIR || 'data', 'run.json');
@@ -59,9 +62,9 @@ const exitCode = await runProgram(process.argv.slice(2), {
       ATOMA_KEY_PASSPHRASE_FILE: process.env.ATOMA_KEY_PASSPHRASE_FILE || undefined,
     }),
   readInput: async () => (process.stdin.isTTY ? undefined : buffer(process.stdin)),
-  suiChainId: () => process.env.ATOMA_SUI_CHAIN_ID || undefined,
-  treasuryAddress: () => process.env.ATOMA_TREASURY_ADDRESS || undefined,
-  stackOwnerAddress: () => process.env.ATOMA_STACK_OWNER_ADDRESS || undefined,
+  suiChainId: () => process.env.ATOMA_SUI_CHAIN_ID || readRunFile()?.suiChainId,
+  treasuryAddress: () => process.env.ATOMA_TREASURY_ADDRESS || readRunFile()?.treasury,
+  stackOwnerAddress: () => process.env.ATOMA_STACK_OWNER_ADDRESS || readRunFile()?.stackOwner,
   print: (text) => void process.stdout.write(`${text}\n`),
   printError: (text) => void process.stderr.write(`${text}\n`),
   nowMs: () => Date.now(),

@@ -8,8 +8,11 @@ const runFile = z.object({
   redisUrl: z.string(),
   envoyAdmin: z.string(),
   baseUrl: z.string(),
-  /** The contract on the chain that the gateway follows. */
+  /** The chain, the contract on it that the gateway follows, and who the gateway is there. */
+  suiChainId: z.string().optional(),
   suiDatabase: z.string().optional(),
+  treasury: z.string().optional(),
+  stackOwner: z.string().optional(),
 });
 
 export type RunFile = z.infer<typeof runFile>;

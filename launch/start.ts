@@ -20,7 +20,7 @@ import { startGateway } from './gateway.ts';
 import { ensureKeyFile, keyNames } from './key-file.ts';
 import { readChain, startLocalNetwork } from './local-network.ts';
 import { isFree, toText } from './ports.ts';
-import { findRunning, removeRunFile, writeRunFile } from './run-file.ts';
+import { findRunning, type RunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import type { Env } from './tools/path.ts';
 
 const firstAnswerMs = 30_000;
@@ -80,8 +80,8 @@ export async function start(options: StartOptions): Promise<Started> {
 
   const { baseUrl, redisUrl } = gateway;
   const envoyAdmin = toText(config.ATOMA_ENVOY_ADMIN);
-  const suiDatabase = chain?.database_id ?? options.env.ATOMA_SUI_DATABASE;
-  await writeRunFile(dataDir, { redisUrl, baseUrl, envoyAdmin, suiDatabase });
+  const onChain = runningOn(chain, { keys, env: options.env });
+  await writeRunFile(dataDir, { redisUrl, baseUrl, envoyAdmin, ...onChain });
   const proven = await proveDemo({ baseUrl, redisUrl, dataDir, chain, keys, say });
   await writeDemo(dataDir, {
     baseUrl,
@@ -91,6 +91,25 @@ export async function start(options: StartOptions): Promise<Started> {
   });
   return { baseUrl, apiKey: proven.apiKey, model: proven.model };
 }
+
+/** How the operator's command knows the chain and who the gateway is there. */
+const runningOn = (
+  chain: ChainDocument | undefined,
+  { keys, env }: { readonly keys: ChainKeys; readonly env: Env },
+): Partial<RunFile> =>
+  chain
+    ? {
+        suiChainId: chain.chain_id,
+        suiDatabase: chain.database_id,
+        treasury: keys.treasury.address,
+        stackOwner: keys.stackOwner.address,
+      }
+    : {
+        suiChainId: env.ATOMA_SUI_CHAIN_ID,
+        suiDatabase: env.ATOMA_SUI_DATABASE,
+        treasury: env.ATOMA_TREASURY_ADDRESS,
+        stackOwner: env.ATOMA_STACK_OWNER_ADDRESS,
+      };
 
 async function assertAlone(dataDir: string, addresses: readonly HostPort[]): Promise<void> {
   const pid = await findRunning(dataDir);

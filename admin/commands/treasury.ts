@@ -39,11 +39,14 @@ export function addTreasuryStatus(treasury: Command, context: CommandContext): v
 }
 
 async function showTreasury(context: CommandContext, options: Output): Promise<void> {
-  const json = await (await recordsOf(context)).report('treasury');
+  const records = await recordsOf(context);
+  const json = await records.report('treasury');
   if (json === undefined) {
     throw new CommandError('No control plane buys stacks: none has said how the treasury stands.');
   }
-  const { tasks, ...stands } = report.parse(JSON.parse(json));
+  const { tasks: bare, ...stands } = report.parse(JSON.parse(json));
+  const known = (await records.load())?.state.tasks;
+  const tasks = bare.map((task) => ({ model: known?.get(task.task)?.model ?? '', ...task }));
   const { usdc_micro, spent_day_micro, budget_hour_micro, budget_day_micro, ...rest } = stands;
   const summary = {
     ...rest,
