@@ -1,0 +1,9 @@
+/** How much of a stranger's evidence is looked at. A node with eight GPUs and four switches commits about 100 KB. */
+export const limits = {
+  compressedBytesMax: 2 ** 20,
+  jsonBytesMax: 2 ** 21,
+  itemsMax: 32,
+  reportBytesMax: 32_768,
+  chainBytesMax: 32_768,
+  certificatesMax: 8,
+} as const;
