@@ -104,6 +104,26 @@ describe.each(redisKinds)('the chain’s records over $name', ({ start }) => {
     expect(await store.load()).toBeUndefined();
     expect(await store.alarms()).toEqual([]);
     expect(await store.evidence('2')).toBeUndefined();
+    expect(await store.committed('2')).toBeUndefined();
+  });
+
+  it('tell at once what a node has committed, and what it has not', async () => {
+    const lease = await lead();
+    await store.commit(lease, change);
+    const of = (table: string) => changes.find((one) => one.table === table)?.row;
+    expect(await store.committed('2')).toEqual({
+      key: of('keys'),
+      evidence: bytes,
+      rotation: of('rotation'),
+    });
+    const bare = {
+      table: 'nodes',
+      id: '9',
+      row: { nodeId: ids.nodeId, badgeId: undefined },
+    } as const;
+    await store.commit(lease, { ...change, revision: 1, changes: [bare] });
+    const committed = await store.committed('9');
+    expect(committed).toMatchObject({ key: undefined, evidence: undefined });
   });
 
   it('come back as they were written', async () => {

@@ -26,6 +26,8 @@ export type ChainRecords = ChainStore & {
   alarms(): Promise<readonly Alarm[]>;
   /** What the node committed its key with; nothing where no event told. */
   evidence(nodeId: string): Promise<Uint8Array | undefined>;
+  /** Key, evidence and rotation as they stood at one moment; nothing where no such node is known. */
+  committed(nodeId: string): Promise<NodeCommitment | undefined>;
   /** How far the ledger has been read, without the rows; nothing before the first commit. */
   progress(): Promise<Progress | undefined>;
   /** Called after each change of rows or registrations, and after each new connection; the returned function ends it. */
@@ -33,6 +35,14 @@ export type ChainRecords = ChainStore & {
   /** How things stand, as a control plane last found them; JSON, for operators. */
   saveReport(name: ReportName, json: string): Promise<void>;
   report(name: ReportName): Promise<string | undefined>;
+};
+
+export type NodeCommitment = {
+  /** Nothing where the node never committed one. */
+  readonly key: Rows['keys'] | undefined;
+  readonly evidence: Uint8Array | undefined;
+  /** Nothing where the network's rotation has not been read. */
+  readonly rotation: Rows['rotation'] | undefined;
 };
 
 type ReportName = 'nodes' | 'treasury';
@@ -101,6 +111,19 @@ export function createChainStore({
       const key = keyOf('evidence');
       const json = maybeTextFrom(await redis.send(key, ['HGET', key, nodeId]));
       return json === undefined ? undefined : rowFromJson('evidence', json).evidence;
+    },
+
+    async committed(nodeId) {
+      const tables = ['nodes', 'keys', 'evidence', 'rotation'] as const;
+      const call = { keys: tables.map(keyOf), args: [nodeId] };
+      const reply = listFrom(await scripts.chainCommitted(redis, call));
+      const [node, key, evidence, rotation] = reply.map(maybeTextFrom);
+      if (node === undefined) return undefined;
+      return {
+        key: key === undefined ? undefined : rowFromJson('keys', key),
+        evidence: evidence === undefined ? undefined : rowFromJson('evidence', evidence).evidence,
+        rotation: rotation === undefined ? undefined : rowFromJson('rotation', rotation),
+      };
     },
 
     ...createTellers({ redis, databaseId }),

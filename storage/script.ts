@@ -44,6 +44,7 @@ export const scripts = {
   leaseRenew: loadScript('lease-renew'),
   leaseRelease: loadScript('lease-release'),
   chainCommit: loadScript('chain-commit'),
+  chainCommitted: loadScript('chain-committed'),
   nodeRegister: loadScript('node-register'),
   keeperCommit: loadScript('withdrawal', 'keeper-commit'),
   withdrawalPropose: loadScript('common', 'withdrawal-propose'),
