@@ -56,7 +56,7 @@ async function start(): Promise<void> {
   const treasuryMetrics = createTreasuryMetrics(registry);
   const countFailure = () => undefined;
   const parties = await openParties(settings, undefined);
-  const tools = { storage, metrics, treasuryMetrics, countFailure, log: silentLog };
+  const tools = { verifiers: [], storage, metrics, treasuryMetrics, countFailure, log: silentLog };
   chain = startChain({ ...settings, parties }, tools);
   recorder = createFleetRecorder();
   await chain.source.start(recorder.notify);

@@ -1,4 +1,5 @@
 /** Everything that the control plane has to do with the chain, composed from its settings. */
+import type { Verifier } from '../attestation/verifier.ts';
 import { createEventTypes } from '../chain/bcs/event-types.ts';
 import { createFullNode } from '../chain/client.ts';
 import { backoffMs } from '../chain/grpc/retry.ts';
@@ -7,6 +8,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { createChainMetrics, createTreasuryMetrics } from '../runtime/metrics.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { DepositPorts } from './api/deposits.ts';
+import { type Attestor, createAttestor } from './attestation/attestor.ts';
 import type { ChainSettings } from './chain-settings.ts';
 import { watchChain } from './chain-watch.ts';
 import type { DiscoverySource } from './discovery/source.ts';
@@ -22,6 +24,7 @@ import { startTreasury } from './treasury/treasury.ts';
 export type ChainParts = {
   readonly source: DiscoverySource;
   readonly desk: NodeDesk;
+  readonly attestor: Attestor;
   /** Nothing where there is no treasury. */
   readonly deposits: DepositPorts | undefined;
   close(): Promise<void>;
@@ -31,6 +34,8 @@ export type ChainTools = {
   readonly storage: Storage;
   readonly metrics: ReturnType<typeof createChainMetrics>;
   readonly treasuryMetrics: ReturnType<typeof createTreasuryMetrics>;
+  /** They judge the evidence that nodes commit. */
+  readonly verifiers: readonly Verifier[];
   readonly countFailure: (source: string) => void;
   readonly log: Logger;
 };
@@ -101,6 +106,12 @@ export function startChain(
       evidence: records.evidence,
       lookupAll,
       isAllowed,
+      log,
+    }),
+    attestor: createAttestor({
+      records,
+      verifiers: tools.verifiers,
+      nowMs: () => Date.now(),
       log,
     }),
     deposits: treasury.deposits,

@@ -41,6 +41,8 @@ export const configSchema = z
     ...chainSettingShape,
     ...keyPassphraseSettings,
     ATOMA_DISCOVERY_PLUGINS: pluginsSetting,
+    /** Verifiers of nodes' evidence, after the built-in ones. */
+    ATOMA_ATTESTATION_PLUGINS: pluginsSetting,
     /** The plugins of ext-proc: where there are any, Envoy shows them each request. */
     ATOMA_EXT_PROC_PLUGINS: pluginsSetting,
   })

@@ -14,6 +14,7 @@ import { startMetricsServer } from '../runtime/metrics-server.ts';
 import { createStorage } from '../storage/storage.ts';
 import { createAds } from './ads/server.ts';
 import { startApiServer } from './api/server.ts';
+import { createVerifiers } from './attestation/verifiers.ts';
 import { startChain } from './chain.ts';
 import { chainSettingsOf } from './chain-settings.ts';
 import { configSchema } from './config.ts';
@@ -53,6 +54,10 @@ const passphrase = await readKeyPassphrase(config);
 const parties = chainSettings && (await openParties(chainSettings, passphrase));
 const countFailure = (source: string) => metrics.discoveryFailures.inc({ source });
 const tools = { log, lookup: systemLookup, countFailure };
+const verifiers = await createVerifiers(config.ATOMA_ATTESTATION_PLUGINS, {
+  folder,
+  tools: { log },
+});
 const sources = await createSources(config, { folder, tools });
 
 // Without Redis, Envoys are configured all the same.
@@ -69,6 +74,7 @@ const chain =
       storage,
       metrics: createChainMetrics(registry),
       treasuryMetrics: createTreasuryMetrics(registry),
+      verifiers,
       countFailure,
       log,
     },
@@ -128,6 +134,7 @@ const api = await startApiServer(
     usagePage: storage.usage.page,
     nodes: chain?.desk,
     deposits: chain?.deposits,
+    attestation: chain && { attestor: chain.attestor, fleet: () => publisher.fleet },
     ping: storage.ping,
     log,
   },

@@ -68,6 +68,11 @@ export class Publisher {
     return this.#catalogue;
   }
 
+  /** The nodes that Envoy sends requests to, each with the stack that pays. */
+  get fleet(): Fleet {
+    return this.#configured;
+  }
+
   setFleet(fleet: Fleet): void {
     this.#fleet = fleet;
     this.refresh();

@@ -17,6 +17,8 @@ describe('targetOf', () => {
   it.each([
     ['/v1/models', 'models'],
     ['/v1/models/meta/llama-3', 'models'],
+    ['/v1/attestation/report?model=m', 'models'],
+    ['/v1/nodes/sui-7/attestation', 'models'],
     ['/v1/account', 'account'],
     ['/v1/account/usage?after=1', 'account'],
   ])('knows GET %s', (path, scope) => {

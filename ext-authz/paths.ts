@@ -17,6 +17,9 @@ const endpointOfPath = new Map<string, Target>([
 
 const apis: readonly { root: string; target: Target; methods: readonly string[] }[] = [
   { root: '/v1/models', target: { kind: 'api', scope: 'models' }, methods: ['GET'] },
+  { root: '/v1/attestation', target: { kind: 'api', scope: 'models' }, methods: ['GET'] },
+  // Without a path below it, this is where nodes tell of themselves; that is not asked here.
+  { root: '/v1/nodes', target: { kind: 'api', scope: 'models' }, methods: ['GET'] },
   { root: '/v1/account', target: { kind: 'api', scope: 'account' }, methods: ['GET'] },
   { root: '/v1/wallets', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },
   { root: '/v1/deposits', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },

@@ -92,6 +92,7 @@ const portsOf = (from: Storage) => ({
   findAccount: from.accounts.get,
   usagePage: from.usage.page,
   nodes: undefined,
+  attestation: undefined,
   ping: from.ping,
   deposits: undefined,
   log: silentLog,

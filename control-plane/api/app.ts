@@ -13,6 +13,7 @@ import type { Account } from '../../storage/accounts.ts';
 import type { UsagePage } from '../../storage/usage-list.ts';
 import type { NodeDesk } from '../nodes/desk.ts';
 import { invalidCursor, parseUsageQuery, toAccountObject, toUsageList } from './account-objects.ts';
+import { type AttestationPorts, addAttestationEndpoints } from './attestation.ts';
 import { addDepositEndpoints, type DepositPorts } from './deposits.ts';
 import { isPriced, type PricedModel, toModelObject } from './model-object.ts';
 import { addNodeRoutes } from './node-routes.ts';
@@ -30,6 +31,8 @@ export type ApiPorts = {
   }) => Promise<UsagePage | undefined>;
   /** Nothing where no chain is configured: wallets and deposits are then unknown paths. */
   readonly deposits: DepositPorts | undefined;
+  /** Nothing where no chain is followed: attestations are then unknown paths. */
+  readonly attestation: AttestationPorts | undefined;
   /** Throws where the storage does not answer. */
   readonly ping: () => Promise<void>;
   /** Takes in what nodes tell of themselves; nothing where no chain is followed. */
@@ -59,6 +62,10 @@ export function createApi(ports: ApiPorts): Hono {
   }
   if (ports.nodes) addNodeRoutes(api, ports.nodes);
   if (ports.deposits) addDepositEndpoints(api, ports.deposits);
+  if (ports.attestation) {
+    const refuseModel = (context: Context, id: string) => refusalOf(context, { ports, id });
+    addAttestationEndpoints(api, { ...ports.attestation, refuseModel });
+  }
   api.notFound(() => toResponse({ kind: 'path-unknown' }));
   api.onError((cause) => {
     // What throws here is the storage: everything else is decided by values.
@@ -115,6 +122,17 @@ async function keyOf(context: Context, { findKey }: ApiPorts): Promise<ApiKey | 
   const keyId = context.req.header(headers.key);
   if (keyId === undefined) return { kind: 'key-missing' };
   return (await findKey(keyId)) ?? { kind: 'key-invalid' };
+}
+
+/** Why a caller may not know a model. */
+async function refusalOf(
+  context: Context,
+  { ports, id }: { ports: ApiPorts; id: string },
+): Promise<Failure | undefined> {
+  const key = await keyOf(context, ports);
+  if ('kind' in key) return key;
+  const found = findModel(ports.catalogue(), { key, id });
+  return 'kind' in found ? found : undefined;
 }
 
 const allows = (key: ApiKey, model: Model) => key.models?.includes(model.id) ?? true;

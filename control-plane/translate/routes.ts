@@ -132,11 +132,15 @@ function arrivalRoutes(path: string, settings: GatewaySettings): Route[] {
 function apiRoutes(): Route[] {
   const under = (value: string) =>
     RouteMatch.fromPartial({ pathSpecifier: { $case: 'pathSeparatedPrefix', value } });
+  const below = (value: string) =>
+    RouteMatch.fromPartial({ pathSpecifier: { $case: 'prefix', value: `${value}/` } });
   const exactly = (value: string) =>
     RouteMatch.fromPartial({ pathSpecifier: { $case: 'path', value } });
 
   const paths = [
     { match: under('/v1/models'), filters: authenticationOnly, methods: ['GET'] },
+    { match: exactly('/v1/attestation/report'), filters: authenticationOnly, methods: ['GET'] },
+    { match: below('/v1/nodes'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/account'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/account/usage'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/wallets'), filters: authenticationOnly, methods: ['GET', 'POST'] },

@@ -139,6 +139,7 @@ async function startParts(options: {
       storage,
       metrics: createChainMetrics(registry),
       treasuryMetrics: createTreasuryMetrics(registry),
+      verifiers: [],
       countFailure: () => undefined,
       log: silentLog,
     },
