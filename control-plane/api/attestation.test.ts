@@ -104,10 +104,9 @@ async function commitKeys(): Promise<void> {
   await until('the keys are known', async () => (await nodeAt(silent)).key !== null);
 }
 
-async function ask(path: string, options: { key?: string; etag?: string; method?: string } = {}) {
-  const { key = callers.all, etag, method = 'GET' } = options;
+function createTestApi() {
   const { storage, chain } = followed;
-  const api = createApi({
+  return createApi({
     catalogue: () => catalogue,
     findKey: storage.apiKeys.get,
     findAccount: storage.accounts.get,
@@ -118,8 +117,12 @@ async function ask(path: string, options: { key?: string; etag?: string; method?
     attestation: { attestor: chain.attestor, fleet: () => atomaFleet },
     log: silentLog,
   });
+}
+
+async function ask(path: string, options: { key?: string; etag?: string; method?: string } = {}) {
+  const { key = callers.all, etag, method = 'GET' } = options;
   const headers = { 'x-atoma-key': key, ...(etag ? { 'if-none-match': etag } : {}) };
-  const response = await api.request(path, { method, headers });
+  const response = await createTestApi().request(path, { method, headers });
   const text = await response.text();
   const body: unknown = text === '' ? undefined : JSON.parse(text);
   return { status: response.status, headers: response.headers, body };
@@ -239,6 +242,15 @@ describe('a report', () => {
   it('tells no more of models than the key may know', async () => {
     expect((await ask(`${path}?model=test-model`, { key: callers.other })).status).toBe(403);
     expect((await ask(`${path}?model=test-model`, { key: 'gone' })).status).toBe(401);
+  });
+
+  it('is refused where too many are being read, and only then', async () => {
+    const api = createTestApi();
+    const read = async () => (await api.request(pathOf(honest))).status;
+    const statuses = await Promise.all(Array.from({ length: 20 }, read));
+    expect(statuses.filter((status) => status === 200)).toHaveLength(8);
+    expect(statuses.filter((status) => status === 503)).toHaveLength(12);
+    expect(await read()).toBe(200);
   });
 
   it('is read only', async () => {

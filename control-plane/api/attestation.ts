@@ -2,7 +2,7 @@
  * What can be said of nodes' keys and devices. The gateway is no enclave: it passes on what the chain holds, says who found
  * what, and repeats a caller's nonce without any proof in it.
  */
-import type { Context, Hono } from 'hono';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { etag } from 'hono/etag';
 import type { Failure } from '../../domain/failure.ts';
 import type { Fleet } from '../../domain/fleet.ts';
@@ -33,17 +33,25 @@ const reportPath = '/v1/attestation/report';
 const nodePath = '/v1/nodes/:id/attestation';
 /** Evidence is about 100 KB a node, all of which is read. */
 const nodesMax = 16;
+/** Requests at a time, for all callers together: each may read a few megabytes. */
+const openMax = 8;
 /** Envoy waits for 15 s. */
 const examinationMsMax = 5000;
 
 export function addAttestationEndpoints(api: Hono, ports: Ports): void {
-  for (const path of [reportPath, nodePath]) {
-    api.use(path, etag());
-    api.use(path, async (context, next) => {
+  let open = 0;
+  const bound: MiddlewareHandler = async (context, next) => {
+    if (open >= openMax) return toResponse({ kind: 'gateway-unavailable', retryAfterMs: 1000 });
+    open += 1;
+    try {
       await next();
-      context.header('cache-control', 'private, no-cache');
-    });
-  }
+    } finally {
+      open -= 1;
+    }
+    context.header('cache-control', 'private, no-cache');
+    return undefined;
+  };
+  for (const path of [reportPath, nodePath]) api.use(path, bound, etag());
   api.get(reportPath, (context) => showReport(context, ports));
   api.get(nodePath, (context) => showNode(context, ports));
   for (const path of [reportPath, nodePath]) {

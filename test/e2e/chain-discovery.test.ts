@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { compress, recorded } from '../../attestation/testing/evidence.ts';
 import {
   signedAttestation,
   signedRegistration,
@@ -195,6 +196,11 @@ describe('a node of the chain', () => {
   });
 });
 
+const judged = z.object({
+  devices: z.object({ device: z.int() }).nullable(),
+  claims: z.array(z.object({ claim: z.string(), standing: z.string() })),
+});
+
 describe('an attestation', () => {
   const send = ({ body, signature }: { body: string; signature: string }, header = 'X-Signature') =>
     fetch(`${gateway.baseUrl}/v1/update_node_attestation`, {
@@ -211,6 +217,26 @@ describe('an attestation', () => {
     expect((await send(signed(1))).status).toBe(200);
     expect(await refusalOf(await send(signed(2)))).toContain('owner');
     expect(await refusalOf(await send(signed(1), 'x-atoma-client-signature'))).toContain('missing');
+  });
+
+  it('that stands on the chain is judged for whoever has a key', async () => {
+    const counter = world.seed.rotateNetworkKeys();
+    const evidence = compress(recorded('gh100-eight').evidence);
+    world.seed.commitKey(seeded(0), { publicKey: new Uint8Array(32).fill(1), evidence, counter });
+    const headers = { authorization: `Bearer ${gateway.apiKey}` };
+    const get = (path: string, init = {}) =>
+      fetch(`${gateway.baseUrl}${path}`, { headers, ...init });
+    const path = '/v1/nodes/sui-1/attestation';
+    const read = async () => judged.parse(await (await get(path)).json());
+    await until(async () => (await read()).devices?.device === 8);
+    const claims = (await read()).claims.map(({ claim, standing }) => `${claim} ${standing}`);
+    // Genuine devices, and evidence that was made for somebody else.
+    const expected = ['key-current asserted', 'hardware-signed asserted', 'key-named refuted'];
+    expect(claims).toEqual(expect.arrayContaining(expected));
+    expect((await get(`/v1/attestation/report?model=${model}`)).status).toBe(200);
+    expect((await get(path, { headers: {} })).status).toBe(401);
+    expect((await get(path, { method: 'POST' })).status).toBe(405);
+    expect((await get('/v1/nodes/x/y')).status).toBe(404);
   });
 
   it('of 10 MB is refused, announced or not', async () => {
