@@ -31,7 +31,7 @@ type Ports = AttestationPorts & {
 
 const reportPath = '/v1/attestation/report';
 const nodePath = '/v1/nodes/:id/attestation';
-/** Evidence is about 100 KB a node, all of which is read. */
+/** All of their evidence is read: 15 KB a node where it is honest, up to what an event of the chain holds. */
 const nodesMax = 16;
 /** Requests at a time, for all callers together: each may read a few megabytes. */
 const openMax = 8;
