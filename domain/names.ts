@@ -8,6 +8,8 @@ export const headers = {
   account: 'x-atoma-account',
   key: 'x-atoma-key',
   requestId: 'x-request-id',
+  /** Which stack pays, as the node is told. */
+  stack: 'x-stack-small-id',
   /** A client's own `x-signature`, which Envoy moves here: only the gateway signs for nodes. */
   clientSignature: 'x-atoma-client-signature',
 } as const;
@@ -66,7 +68,8 @@ const endpointAttribute = (field: string) =>
 export const responseAttributes = {
   node: endpointAttribute(endpointMetadata.node),
   protocol: endpointAttribute(endpointMetadata.protocol),
-  stack: endpointAttribute(endpointMetadata.stack),
+  /** As it was sent: the endpoint's own may be another one by the time of the answer. */
+  stack: `request.headers['${headers.stack}']`,
   signer: endpointAttribute(endpointMetadata.signer),
   /** `via_upstream` for a node's answer; anything else is an answer of Envoy's own and names its cause. */
   codeDetails: 'response.code_details',

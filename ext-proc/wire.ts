@@ -49,10 +49,12 @@ export function sourceOf({ attributes }: ProcessingRequest): Source {
   const told: unknown = attributes[attributesNamespace];
   const read = (name: keyof typeof responseAttributes) =>
     textIn(told, responseAttributes[name]) ?? '';
+  const protocol = read('protocol');
   const node = {
     id: read('node'),
-    protocol: read('protocol'),
-    stackId: read('stack'),
+    protocol,
+    // An earlier attempt at an Atoma node may have left one.
+    stackId: protocol === 'atoma' ? read('stack') : '',
     signerAddress: read('signer'),
   };
   const details = read('codeDetails');

@@ -36,6 +36,12 @@ export const exchangeLog = AccessLog.fromPartial({
   configType: toService({ logName: 'exchange', bufferBytes: 16_384, tags: [] }),
 });
 
+/** As it was sent: the endpoint's own may be another one by the time of the refusal. */
+const sentStack = CustomTag.fromPartial({
+  tag: endpointMetadata.stack,
+  type: { $case: 'requestHeader', value: { name: headers.stack } },
+});
+
 /**
  * One entry for each attempt that a node refused, also where another node answered the caller in the end. Sent at once:
  * until it has arrived, the same stack is offered again.
@@ -52,9 +58,8 @@ export const refusalLog = AccessLog.fromPartial({
     logName: 'refusal',
     bufferBytes: 0,
     tags: [
-      ...[endpointMetadata.node, endpointMetadata.stack].map((field) =>
-        tag({ kind: 'host', namespace: endpointMetadata.namespace, field }),
-      ),
+      tag({ kind: 'host', namespace: endpointMetadata.namespace, field: endpointMetadata.node }),
+      sentStack,
       tag({ kind: 'cluster', namespace: clusterMetadata.namespace, field: clusterMetadata.model }),
     ],
   }),

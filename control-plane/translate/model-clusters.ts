@@ -4,6 +4,7 @@ import {
   clusterMetadata,
   clusterOf,
   endpointMetadata,
+  headers,
   refusalStatuses,
 } from '../../domain/names.ts';
 import { CircuitBreakers } from '../../proto/gen/envoy/config/cluster/v3/circuit_breaker.ts';
@@ -230,7 +231,7 @@ const writeStack = HttpFilter.fromPartial({
                 $case: 'append',
                 value: {
                   header: {
-                    key: 'x-stack-small-id',
+                    key: headers.stack,
                     value: `%UPSTREAM_METADATA(${endpointMetadata.namespace}:${endpointMetadata.stack})%`,
                   },
                   appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
