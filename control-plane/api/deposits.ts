@@ -2,6 +2,7 @@
  * Wallets and deposits of an account: a wallet is linked by signing a text that was issued for it, once; deposits of linked
  * wallets are credited by themselves, and a look-up by digest only speeds that up.
  */
+import { isValidTransactionDigest } from '@mysten/sui/utils';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { DepositLookup } from '../../chain/deposits/lookup.ts';
@@ -53,7 +54,9 @@ const linkBody = z.strictObject({
   message: z.string().max(2048),
   signature: z.string().max(16_384),
 });
-const digestBody = z.strictObject({ digest: z.string().regex(/^[1-9A-HJ-NP-Za-km-z]{32,44}$/) });
+const digestBody = z.strictObject({
+  digest: z.string().max(44).refine(isValidTransactionDigest, 'expected a transaction’s digest'),
+});
 
 export function addDepositEndpoints(api: Hono, ports: DepositPorts): void {
   const handle =
