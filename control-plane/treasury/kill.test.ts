@@ -113,7 +113,8 @@ function startTreasury(byte: number) {
         from,
         funded: { usdc, mist },
       });
-      expect(books).toEqual({ owner: 0n, ownerGas: 0n, paid, unaccounted: nothing });
+      const expected = { owner: 0n, ownerGas: 0n, paid, withdrawn: 0n, unaccounted: nothing };
+      expect(books).toEqual(expected);
     },
   };
 }
