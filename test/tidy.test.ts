@@ -17,7 +17,7 @@ const sources = files.filter((file) => file.endsWith('.ts'));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 const pureFolders = ['domain'];
-const libraries = ['confidential', 'storage', 'chain', 'runtime', 'proto'];
+const libraries = ['confidential', 'storage', 'chain', 'receipts', 'runtime', 'proto'];
 const services = ['ext-authz', 'ext-proc', 'control-plane', 'accounts'];
 const tools = ['envoy', 'devnet', 'launch', 'admin'];
 const users = ['test', 'load', 'examples'];
