@@ -8,6 +8,8 @@ export const headers = {
   account: 'x-atoma-account',
   key: 'x-atoma-key',
   requestId: 'x-request-id',
+  /** Told to clients: under which id an answer's receipt can be asked for, once it is settled. */
+  receiptId: 'x-receipt-id',
   /** A client's own `x-signature`, which Envoy moves here: only the gateway signs for nodes. */
   clientSignature: 'x-atoma-client-signature',
 } as const;

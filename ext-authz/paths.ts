@@ -18,6 +18,7 @@ const endpointOfPath = new Map<string, Target>([
 const apis: readonly { root: string; target: Target; methods: readonly string[] }[] = [
   { root: '/v1/models', target: { kind: 'api', scope: 'models' }, methods: ['GET'] },
   { root: '/v1/account', target: { kind: 'api', scope: 'account' }, methods: ['GET'] },
+  { root: '/v1/receipts', target: { kind: 'api', scope: 'account' }, methods: ['GET'] },
   { root: '/v1/wallets', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },
   { root: '/v1/deposits', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },
 ];

@@ -83,6 +83,7 @@ async function spend(index: number): Promise<void> {
       status: 200,
       ending: 'completed',
     },
+    evidence: undefined,
   });
 }
 
