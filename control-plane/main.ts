@@ -7,6 +7,7 @@ import { createLogger } from '../runtime/log.ts';
 import {
   createChainMetrics,
   createFleetMetrics,
+  createReceiptMetrics,
   createRegistry,
   createTreasuryMetrics,
 } from '../runtime/metrics.ts';
@@ -22,6 +23,7 @@ import { systemLookup } from './discovery/resolve.ts';
 import { createSources } from './discovery/sources.ts';
 import { createObserver } from './observing.ts';
 import { Publisher } from './publisher.ts';
+import { openReceiptKey, startReceipts } from './receipts.ts';
 import { requestHooksOf } from './request-hooks.ts';
 import { settingsFrom } from './settings.ts';
 import { translate } from './translate/translate.ts';
@@ -51,6 +53,7 @@ const settings = settingsFrom(config, requestHooks);
 const chainSettings = chainSettingsOf(config);
 const passphrase = await readKeyPassphrase(config);
 const parties = chainSettings && (await openParties(chainSettings, passphrase));
+const receiptKey = await openReceiptKey(config, { passphrase, parties });
 const countFailure = (source: string) => metrics.discoveryFailures.inc({ source });
 const tools = { log, lookup: systemLookup, countFailure };
 const sources = await createSources(config, { folder, tools });
@@ -74,6 +77,16 @@ const chain =
     },
   );
 if (chain) closing.add('chain', () => chain.close());
+
+const receipts =
+  receiptKey &&
+  startReceipts(config, {
+    key: receiptKey,
+    storage,
+    metrics: createReceiptMetrics(registry),
+    log,
+  });
+if (receipts) closing.add('receipts', () => receipts.close());
 
 const ads = createAds({ log, metrics });
 const publisher = new Publisher({
@@ -128,6 +141,7 @@ const api = await startApiServer(
     usagePage: storage.usage.page,
     nodes: chain?.desk,
     deposits: chain?.deposits,
+    receipts: receipts?.ports,
     ping: storage.ping,
     log,
   },

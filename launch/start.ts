@@ -15,7 +15,7 @@ import {
   writeDemo,
 } from './demo.ts';
 import { startGateway } from './gateway.ts';
-import { ensureOwnerKey } from './owner-key.ts';
+import { ensureOwnerKey, ensureReceiptKey } from './owner-key.ts';
 import { freePorts, isFree, toText } from './ports.ts';
 import { findRunning, removeRunFile, writeRunFile } from './run-file.ts';
 import { supervise } from './supervised.ts';
@@ -49,7 +49,12 @@ export async function start(options: StartOptions): Promise<Started> {
   closing.add('run file', () => removeRunFile(dataDir));
 
   const key = await ensureOwnerKey(dataDir);
-  const env = { ...options.env, ATOMA_STACK_OWNER_KEY_FILE: key.file };
+  const receiptKey = await ensureReceiptKey(dataDir);
+  const env = {
+    ATOMA_RECEIPT_KEY_FILE: receiptKey.file,
+    ...options.env,
+    ATOMA_STACK_OWNER_KEY_FILE: key.file,
+  };
   const devnetUrl = await startNetwork({ ...options, env }, { dataDir, address: key.address });
   say('starting Redis, the services and Envoy');
   const gateway = await startGateway({

@@ -18,7 +18,12 @@ describe('sealing', () => {
     const parts = partsOver(redis);
     const count = treeSizeMax + 10;
     await Promise.all(Array.from({ length: count }, () => reserveAndSettle(parts, { accountId })));
-    const common = { key, nowMs: () => Date.now(), intervalMs: 20, log: silentLog };
+    const common = {
+      signer: async () => key,
+      nowMs: () => Date.now(),
+      intervalMs: 20,
+      log: silentLog,
+    };
     const seen: number[] = [];
     const running = [1, 2].map(() =>
       startSealing({ ...common, store: parts.store, onRoot: ({ size }) => seen.push(size) }),

@@ -18,7 +18,8 @@ const leaseMs = 10_000;
 
 export type Sealing = {
   readonly store: SealingStore;
-  readonly key: SigningKey;
+  /** The key, once it is published. */
+  readonly signer: () => Promise<SigningKey>;
   readonly nowMs: () => number;
   /** Called after each root that this process has sealed, for example to anchor it elsewhere; `roots` lists all that ever were. */
   readonly onRoot: (root: SignedRoot) => void;
@@ -71,10 +72,11 @@ const toLeaf = (settled: Parameters<typeof toReceiptBody>[0]): Leaf => ({
 });
 
 async function seal(
-  { store, key, nowMs, onRoot }: Sealing,
+  { store, signer, nowMs, onRoot }: Sealing,
   lease: Lease,
   leaves: readonly Leaf[],
 ): Promise<void> {
+  const key = await signer();
   const last = await store.lastRoot();
   const tree = growTree(leaves.map(({ text }) => receiptLeafOf(text)));
   const root = nextRoot({ last, root: tree.root, size: leaves.length, sealedMs: nowMs(), key });

@@ -198,7 +198,7 @@ describe.each(redisKinds)('receipts over $name', ({ start }) => {
       'the lease has run out',
       async () => (await store.lease.acquire(60_000)) !== undefined,
     );
-    const sealing = { store, key, nowMs: () => Date.now(), onRoot: () => {} };
+    const sealing = { store, signer: async () => key, nowMs: () => Date.now(), onRoot: () => {} };
     await expect(sealAll(sealing, early, never)).rejects.toThrow(/is fenced/);
     await redis.send('{receipts}', ['DEL', '{receipts}:lease']);
     await sealOnce(store);

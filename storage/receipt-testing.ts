@@ -28,10 +28,10 @@ export function partsOver(redis: Redis) {
 export type Parts = ReturnType<typeof partsOver>;
 
 /** What a control plane does in one look, as long as it lives. */
-export async function sealOnce(store: Parts['store'], signer = key): Promise<void> {
+export async function sealOnce(store: Parts['store'], by = key): Promise<void> {
   const lease = await store.lease.acquire(leaseMs);
   if (!lease) return;
-  const sealing = { store, key: signer, nowMs: () => Date.now(), onRoot: () => {} };
+  const sealing = { store, signer: async () => by, nowMs: () => Date.now(), onRoot: () => {} };
   try {
     await sealAll(sealing, lease, never);
   } finally {

@@ -95,6 +95,7 @@ const portsOf = (from: Storage) => ({
   nodes: undefined,
   ping: from.ping,
   deposits: undefined,
+  receipts: undefined,
   log: silentLog,
 });
 

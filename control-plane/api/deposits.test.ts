@@ -37,6 +37,7 @@ beforeAll(async () => {
     usagePage: storage.usage.page,
     ping: storage.ping,
     nodes: undefined,
+    receipts: undefined,
     log: silentLog,
     deposits: {
       domain: 'gateway.test',
