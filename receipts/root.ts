@@ -37,7 +37,7 @@ export function rootHashOf({ signature: _, ...named }: SignedRoot): string {
   return digestOf(canonicalText(named));
 }
 
-/** The root that follows `last`. */
+/** The root that follows `last`, and is never dated before it: another machine's clock may have dated that one. */
 export function nextRoot(options: {
   readonly last: SignedRoot | undefined;
   readonly root: Uint8Array;
@@ -53,7 +53,7 @@ export function nextRoot(options: {
       size,
       root: toDigest(root),
       previous: last ? rootHashOf(last) : beforeFirst,
-      sealed_at: new Date(sealedMs).toISOString(),
+      sealed_at: new Date(Math.max(sealedMs, last ? Date.parse(last.sealed_at) : 0)).toISOString(),
     } as const,
     key,
   );

@@ -188,6 +188,31 @@ describe.each(redisKinds)('receipts over $name', ({ start }) => {
     },
   );
 
+  it('are not touched by one that lost its lease and goes on late', async () => {
+    const [accountId = ''] = accounts;
+    const { store } = parts;
+    const late: (() => Promise<void>)[] = [];
+    const slow: typeof store = {
+      ...store,
+      handOut: async (...call) => void late.push(() => store.handOut(...call)),
+      finish: async (...call) => void late.push(() => store.finish(...call)),
+    };
+    const first = await reserveAndSettle(parts, { accountId });
+    await sealOnce(slow);
+    await sealOnce(store);
+    const second = await reserveAndSettle(parts, { accountId });
+    await sealOnce({ ...slow, handOut: async () => {}, finish: async () => {} });
+    const underway = await store.underway();
+    await expect(sealOnce({ ...store, underway: async () => undefined })).rejects.toThrow(
+      /is stale/,
+    );
+    for (const call of late) await call();
+    expect(await store.underway()).toEqual(underway);
+    expect(underway?.leaves.map(({ requestId }) => requestId)).toEqual([second]);
+    await sealOnce(store);
+    await expectOneReceiptPerCharge([first, second].map((requestId) => ({ accountId, requestId })));
+  });
+
   it('are sealed by nobody whose lease is over', async () => {
     const [accountId = ''] = accounts;
     await reserveAndSettle(parts, { accountId });
