@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SigningKey } from '../chain/keystore.ts';
 import { type Lease, leadInTurn } from '../chain/lease.ts';
 import type { Logger } from '../runtime/log.ts';
-import { growTree } from './merkle.ts';
+import { growTree, type Tree } from './merkle.ts';
 import { receiptLeafOf, receiptTextOf, toReceiptBody } from './receipt.ts';
 import { nextRoot, type SignedRoot } from './root.ts';
 import type { Batch, Leaf, Sealed, SealingStore } from './store.ts';
@@ -51,7 +51,7 @@ export function startSealing(
 export async function sealAll(options: Sealing, lease: Lease, signal: AbortSignal): Promise<void> {
   const { store } = options;
   const left = await store.underway();
-  if (left) await handOutAll(store, left);
+  if (left) await handOutAll(store, left, treeOver(left.leaves));
   let waiting: Leaf[] = [];
   for await (const settled of store.unsealed()) {
     if (signal.aborted) return;
@@ -78,16 +78,22 @@ async function seal(
 ): Promise<void> {
   const key = await signer();
   const last = await store.lastRoot();
-  const tree = growTree(leaves.map(({ text }) => receiptLeafOf(text)));
+  const tree = treeOver(leaves);
   const root = nextRoot({ last, root: tree.root, size: leaves.length, sealedMs: nowMs(), key });
   await store.commit(lease, { root, leaves });
-  await handOutAll(store, { root, leaves });
+  await handOutAll(store, { root, leaves }, tree);
   onRoot(root);
 }
 
-/** Recomputes the proofs from what was committed, so that it does not matter who does it, or when. */
-async function handOutAll(store: SealingStore, { root, leaves }: Batch): Promise<void> {
-  const { proofs } = growTree(leaves.map(({ text }) => receiptLeafOf(text)));
+const treeOver = (leaves: readonly Leaf[]): Tree =>
+  growTree(leaves.map(({ text }) => receiptLeafOf(text)));
+
+/** All of it follows from what was committed, so that it does not matter who does it, or when. */
+async function handOutAll(
+  store: SealingStore,
+  { root, leaves }: Batch,
+  { proofs }: Tree,
+): Promise<void> {
   const byAccount = new Map<string, { requestId: string; sealed: Sealed }[]>();
   for (const [index, { accountId, requestId, text }] of leaves.entries()) {
     const sealed = { text, rootNumber: root.number, index, proof: proofs[index] ?? [] };

@@ -12,7 +12,7 @@ export const accountKeys = (accountId: string) => ({
   entries: `{${accountId}}:entries`,
   /** Stream of usage records, the newest `usageRecordsMax`. */
   usage: `{${accountId}}:usage`,
-  /** Hash `request id -> receipt (JSON)`: as it was settled until it is sealed; the newest of the sealed ones are kept. */
+  /** Hash `request id -> receipt`: as it was settled (JSON) until it is sealed; the newest of the sealed ones are kept. */
   receipts: `{${accountId}}:receipts`,
   /** List of the request ids whose receipts are in no tree yet, oldest first. */
   receiptsUnsealed: `{${accountId}}:receipts-unsealed`,
@@ -72,7 +72,7 @@ export const receiptKeys = {
   fence: '{receipts}:fence',
   /** List of the signed roots (JSON), the first one first. */
   roots: '{receipts}:roots',
-  /** Hash `number json`: what the last root covers; lives until every receipt has its proof. */
+  /** Hash `number text`: what the last root covers; lives until every receipt has its proof. */
   batch: '{receipts}:batch',
   /** Hash `key:<key id>` (JSON), `until:<key id>` (ms) once another key has signed, and `signer`, who signed the last root. */
   keys: '{receipts}:keys',

@@ -88,6 +88,23 @@ describe.each(redisKinds)('receipts over $name', ({ start }) => {
     expect(await parts.book.find({ accountId, requestId: randomUUID() })).toBeUndefined();
   });
 
+  it('take any text, also through a sealing that broke off', async () => {
+    const [accountId = ''] = accounts;
+    const record = { model: 'a b\n"\u2028"\u{1f600}', nodeId: ' {"' };
+    const requestId = randomUUID();
+    await parts.ledger.reserve(reserveOrder({ accountId, requestId }));
+    await parts.ledger.settle(settleOrder({ accountId, requestId, cost: 1n, evidence, record }));
+    const { store } = parts;
+    const dead = async () => Promise.reject(new Error('dead'));
+    await expect(sealOnce({ ...store, handOut: dead })).rejects.toThrow('dead');
+    await sealOnce(store);
+    const kept = await parts.book.find({ accountId, requestId });
+    if (kept?.kind !== 'sealed') throw new Error(`got ${kept?.kind}`);
+    const document = toReceiptDocument(kept, key);
+    expect(document.receipt).toMatchObject({ model: record.model, node: record.nodeId });
+    expect(verifyDocument(document, await published())).toEqual({ kind: 'valid' });
+  });
+
   it('do not exist for what is released, expired, or settled without evidence', async () => {
     const [accountId = ''] = accounts;
     const { ledger, book, sweeper } = parts;

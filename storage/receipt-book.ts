@@ -4,14 +4,14 @@ import { accountIds } from './accounts.ts';
 import { accountKeys, receiptKeys } from './keys.ts';
 import { createLeaseStore } from './lease-store.ts';
 import {
-  batchFromJson,
-  batchToJson,
+  batchFromText,
+  batchToText,
   keyFromJson,
   keyToJson,
-  receiptFromJson,
+  receiptFrom,
   rootFromJson,
   rootToJson,
-  sealedToJson,
+  sealedToText,
   settledFromJson,
 } from './receipt-codecs.ts';
 import type { Redis } from './redis.ts';
@@ -27,7 +27,7 @@ export function createReceiptBook(redis: Redis): ReceiptBook {
       const key = accountKeys(accountId).receipts;
       const json = maybeTextFrom(await redis.send(key, ['HGET', key, requestId]));
       if (json === undefined) return undefined;
-      const receipt = receiptFromJson(accountId, json);
+      const receipt = receiptFrom(accountId, json);
       if ('evidence' in receipt) return { kind: 'pending', settled: receipt };
       const at = String(receipt.rootNumber - 1);
       const root = rootFromJson(textFrom(await redis.send(rootsKey, ['LINDEX', rootsKey, at])));
@@ -90,8 +90,8 @@ export function createSealingStore({
     },
 
     async underway() {
-      const json = maybeTextFrom(await redis.send(batchKey, ['HGET', batchKey, 'json']));
-      return json === undefined ? undefined : batchFromJson(json);
+      const json = maybeTextFrom(await redis.send(batchKey, ['HGET', batchKey, 'text']));
+      return json === undefined ? undefined : batchFromText(json);
     },
 
     async commit({ token }, batch) {
@@ -103,7 +103,7 @@ export function createSealingStore({
           token,
           String(root.number),
           rootToJson(root),
-          batchToJson(batch),
+          batchToText(batch),
           root.key_id,
           sealedMs,
         ],
@@ -113,7 +113,7 @@ export function createSealingStore({
 
     async handOut(accountId, sealed) {
       const { receipts, receiptsUnsealed, receiptsSealed } = accountKeys(accountId);
-      const pairs = sealed.flatMap((one) => [one.requestId, sealedToJson(one.sealed)]);
+      const pairs = sealed.flatMap((one) => [one.requestId, sealedToText(one.sealed)]);
       await scripts.receiptHandOut(redis, {
         keys: [receipts, receiptsUnsealed, receiptsSealed],
         args: [String(keptMax), ...pairs],

@@ -1,9 +1,9 @@
-/** How receipts, roots and their keys stand in Redis: JSON, strict. */
+/** How receipts, roots and their keys stand in Redis: strict JSON, and canonical text behind the few words that belong to it. */
 import { z } from 'zod';
 import type { Evidence } from '../domain/evidence.ts';
 import type { Settled } from '../receipts/receipt.ts';
-import { signedRoot } from '../receipts/root.ts';
-import type { Batch, KeyRecord, Sealed } from '../receipts/store.ts';
+import { type SignedRoot, signedRoot } from '../receipts/root.ts';
+import type { Batch, KeyRecord, Leaf, Sealed } from '../receipts/store.ts';
 import { amount, maybe, toJson, usageRecord } from './codecs.ts';
 
 const hashBytes = 32;
@@ -21,17 +21,6 @@ const evidence = z.strictObject({
 });
 
 const settled = z.strictObject({ charged: amount, record: usageRecord, evidence });
-const sealed = z.strictObject({
-  text,
-  rootNumber: count,
-  index: count,
-  /** The hashes one after the other, in base64. */
-  proof: z.base64(),
-});
-const batch = z.strictObject({
-  root: signedRoot,
-  leaves: z.array(z.strictObject({ accountId: text, requestId: text, text })),
-});
 const key = z.strictObject({ publicKey: text, fromMs: count });
 
 export const evidenceToJson = (value: Evidence): string => toJson(value);
@@ -42,16 +31,22 @@ export const settledFromJson = (accountId: string, json: string): Settled => ({
   ...settled.parse(JSON.parse(json)),
 });
 
-export const sealedToJson = ({ proof, ...rest }: Sealed): string =>
-  toJson({ ...rest, proof: Buffer.concat(proof).toString('base64') });
+/** The canonical text as it stands, behind its place: number of the root, index, hashes of the proof in base64. */
+export const sealedToText = ({ text: canonical, rootNumber, index, proof }: Sealed): string =>
+  `${rootNumber} ${index} ${Buffer.concat(proof).toString('base64')} ${canonical}`;
+
+const sealedPattern = /^(\d{1,15}) (\d{1,10}) ([\w+/=]*) (\{.*)$/s;
 
 /** What a hash of receipts holds under an id: sealed, or as it was settled. */
-export function receiptFromJson(accountId: string, json: string): Sealed | Settled {
-  const value: unknown = JSON.parse(json);
-  const read = sealed.safeParse(value);
-  if (!read.success) return { accountId, ...settled.parse(value) };
-  const { proof, ...rest } = read.data;
-  return { ...rest, proof: hashesIn(Buffer.from(proof, 'base64')) };
+export function receiptFrom(accountId: string, value: string): Sealed | Settled {
+  const [, rootNumber, index, proof = '', canonical] = sealedPattern.exec(value) ?? [];
+  if (canonical === undefined) return settledFromJson(accountId, value);
+  return {
+    text: canonical,
+    rootNumber: Number(rootNumber),
+    index: Number(index),
+    proof: hashesIn(Buffer.from(proof, 'base64')),
+  };
 }
 
 const hashesIn = (bytes: Uint8Array): readonly Uint8Array[] =>
@@ -59,11 +54,26 @@ const hashesIn = (bytes: Uint8Array): readonly Uint8Array[] =>
     bytes.subarray(index * hashBytes, (index + 1) * hashBytes),
   );
 
-export const rootToJson = (value: z.infer<typeof signedRoot>): string => toJson(value);
-export const rootFromJson = (json: string) => signedRoot.parse(JSON.parse(json));
+export const rootToJson = (value: SignedRoot): string => JSON.stringify(value);
+export const rootFromJson = (json: string): SignedRoot => signedRoot.parse(JSON.parse(json));
 
-export const batchToJson = (value: Batch): string => toJson(value);
-export const batchFromJson = (json: string): Batch => batch.parse(JSON.parse(json));
+/** One line for the root, then one for each leaf; JSON has no line breaks of its own. */
+export const batchToText = ({ root, leaves }: Batch): string =>
+  [
+    rootToJson(root),
+    ...leaves.map((leaf) => `${leaf.accountId} ${leaf.requestId} ${leaf.text}`),
+  ].join('\n');
+
+export function batchFromText(lines: string): Batch {
+  const [root = '', ...leaves] = lines.split('\n');
+  return { root: rootFromJson(root), leaves: leaves.map(leafFrom) };
+}
+
+function leafFrom(line: string): Leaf {
+  const [, accountId = '', requestId = '', canonical] = /^(\S+) (\S+) (\{.*)$/s.exec(line) ?? [];
+  if (canonical === undefined) throw new TypeError('expected a receipt in a batch');
+  return { accountId, requestId, text: canonical };
+}
 
 export const keyToJson = ({ publicKey, fromMs }: Omit<KeyRecord, 'keyId' | 'untilMs'>): string =>
   toJson({ publicKey, fromMs });

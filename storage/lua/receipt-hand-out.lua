@@ -1,7 +1,7 @@
 -- Gives receipts of one account their place in a tree, and forgets the oldest beyond what is kept. Only what stands first
 -- among those that wait is taken, so that a repetition changes nothing.
 -- KEYS: receipts, receipts that wait, sealed receipts
--- ARGV: most sealed receipts kept, then of each receipt: id, JSON
+-- ARGV: most sealed receipts kept, then of each receipt: id, sealed receipt
 for index = 2, #ARGV, 2 do
   local id = ARGV[index]
   if redis.call('LINDEX', KEYS[2], 0) == id then
