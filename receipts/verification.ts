@@ -1,5 +1,5 @@
 /** Checks a receipt by what is published: its signature, its place in the tree, the root's signature, and the chain of roots. */
-import { fromDigest, toDigest } from './digest.ts';
+import { digestOf, fromDigest, toDigest } from './digest.ts';
 import type { PublishedKey, ReceiptDocument } from './document.ts';
 import { rootByProof } from './merkle.ts';
 import { type Receipt, receiptLeafOf, receiptTextOf } from './receipt.ts';
@@ -62,6 +62,27 @@ function verifySignature(
     return invalid(`is signed by ${signed.key_id}, which was replaced before`);
   }
   return isSignedBy({ ...signed }, key.public_key) ? valid : invalid('does not bear its signature');
+}
+
+/** Whether the receipt speaks of these bodies, where they are given: as they were sent, and as they came. */
+export function verifyBodies(
+  { receipt }: ReceiptDocument,
+  bodies: { readonly request: Uint8Array | undefined; readonly response: Uint8Array | undefined },
+): Verification {
+  for (const event of receipt.event_log) {
+    const { type } = event;
+    if (type === 'request.received' && bodies.request && event.hash !== digestOf(bodies.request)) {
+      return invalid('the request is another one');
+    }
+    if (
+      type === 'response.returned' &&
+      bodies.response &&
+      event.hash !== digestOf(bodies.response)
+    ) {
+      return invalid('the response is another one');
+    }
+  }
+  return valid;
 }
 
 /** Whether these roots are one chain from the first on, each signed, and `sealedBy`, where it is given, is one of them. */

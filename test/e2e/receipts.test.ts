@@ -156,10 +156,10 @@ describe('a receipt', () => {
 });
 
 describe('the verifier', () => {
-  function verify(file: string): Promise<{ code: number; text: string }> {
+  function verify(file: string, more: string[] = []): Promise<{ code: number; text: string }> {
     const keys = ['--keys', `${gateway.baseUrl}/.well-known/atoma-receipts`];
     const roots = ['--roots', `${gateway.baseUrl}/v1/receipts/roots`];
-    const args = [join(root, 'receipts/verify.ts'), file, ...keys, ...roots];
+    const args = [join(root, 'receipts/verify.ts'), file, ...keys, ...roots, ...more];
     return new Promise((resolve) => {
       execFile(process.execPath, args, (error, stdout, stderr) =>
         resolve({ code: Number(error?.code ?? 0), text: stdout + stderr }),
@@ -167,20 +167,30 @@ describe('the verifier', () => {
     });
   }
 
-  it('takes what the gateway gave, and refuses it with another cost', async () => {
-    const answer = await send(gateway, { body: JSON.stringify({ model: plainModel, messages }) });
+  it('takes what the gateway gave, and refuses it with another body or another cost', async () => {
+    const body = JSON.stringify({ model: plainModel, messages, stream: true });
+    const answer = await send(gateway, { body });
     await receiptOf(idIn(answer));
     const { text } = await get(`/v1/receipts/${idIn(answer)}`);
-    const file = join(folder, 'receipt.json');
-    await writeFile(file, text);
-    expect(await verify(file)).toEqual({ code: 0, text: `valid: ${idIn(answer)}, sealed\n` });
-
-    const { cost_usd: cost = '' } =
-      z.object({ cost_usd: z.string() }).parse(JSON.parse(text).receipt.event_log.at(-1)) ?? {};
-    await writeFile(file, text.replace(`"${cost}"`, '"0.000000000001"'));
-    expect(await verify(file)).toMatchObject({
+    const file = (name: string) => join(folder, name);
+    await writeFile(file('receipt.json'), text);
+    await writeFile(file('sent'), body);
+    await writeFile(file('got'), answer.text);
+    const bodies = ['--request', file('sent'), '--response', file('got')];
+    const valid = { code: 0, text: `valid: ${idIn(answer)}, sealed\n` };
+    expect(await verify(file('receipt.json'), bodies)).toEqual(valid);
+    const swapped = ['--response', file('sent')];
+    expect(await verify(file('receipt.json'), swapped)).toEqual({
       code: 1,
-      text: expect.stringContaining('NOT valid'),
+      text: 'NOT valid: Error: the response is another one\n',
+    });
+
+    const settled = z.object({ cost_usd: z.string() });
+    const { cost_usd: cost } = settled.parse(JSON.parse(text).receipt.event_log.at(-1));
+    await writeFile(file('receipt.json'), text.replace(`"${cost}"`, '"0.000000000001"'));
+    expect(await verify(file('receipt.json'))).toEqual({
+      code: 1,
+      text: 'NOT valid: Error: the receipt does not bear its signature\n',
     });
   });
 });
