@@ -11,7 +11,13 @@ const hashBytes = 32;
 const closingBrace = Buffer.from('}');
 
 export type ResponseCheck =
-  | { readonly kind: 'signed'; readonly signerAddress: string; readonly hash: string }
+  | {
+      readonly kind: 'signed';
+      readonly signerAddress: string;
+      /** Both in base64, as the answer has them. */
+      readonly hash: string;
+      readonly signature: string;
+    }
   | { readonly kind: 'unsigned' }
   | { readonly kind: 'invalid'; readonly reason: 'hash' | 'signature' };
 
@@ -53,7 +59,7 @@ function judge(answer: { signed: Uint8Array; signature: string; claimed: string 
   }
   const signerAddress = signerOf(signed, signature);
   if (signerAddress === undefined) return { kind: 'invalid', reason: 'signature' };
-  return { kind: 'signed', signerAddress, hash };
+  return { kind: 'signed', signerAddress, hash, signature };
 }
 
 /** Appends the two members to a compact JSON object, as a node does. */

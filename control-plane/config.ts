@@ -38,6 +38,12 @@ export const configSchema = z
     ATOMA_JSON_TIMEOUT_MS: integerSetting({ fallback: 300_000, min: 100, max: 3_600_000 }),
     /** Certificate authorities that vouch for nodes reached over TLS, as a path on Envoy's machine. */
     ATOMA_TRUSTED_ROOTS_FILE: z.string().default('/etc/ssl/certs/ca-certificates.crt'),
+    /** The key that signs receipts; without it there are none. ext-authz needs the setting too. */
+    ATOMA_RECEIPT_KEY_FILE: z.string().optional(),
+    /** How long receipts wait before they are sealed under a root. */
+    ATOMA_RECEIPT_INTERVAL_MS: integerSetting({ fallback: 60_000, min: 100, max: 86_400_000 }),
+    /** How many sealed receipts of each account are kept, the newest ones; about 2 KB each. */
+    ATOMA_RECEIPTS_KEPT: integerSetting({ fallback: 10_000, min: 100, max: 1_000_000 }),
     ...chainSettingShape,
     ...keyPassphraseSettings,
     ATOMA_DISCOVERY_PLUGINS: pluginsSetting,

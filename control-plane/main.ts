@@ -7,6 +7,7 @@ import { createLogger } from '../runtime/log.ts';
 import {
   createChainMetrics,
   createFleetMetrics,
+  createReceiptMetrics,
   createRegistry,
   createTreasuryMetrics,
 } from '../runtime/metrics.ts';
@@ -23,6 +24,7 @@ import { systemLookup } from './discovery/resolve.ts';
 import { createSources } from './discovery/sources.ts';
 import { createObserver } from './observing.ts';
 import { Publisher } from './publisher.ts';
+import { openReceiptKey, startReceipts } from './receipts.ts';
 import { requestHooksOf } from './request-hooks.ts';
 import { settingsFrom } from './settings.ts';
 import { translate } from './translate/translate.ts';
@@ -52,6 +54,7 @@ const settings = settingsFrom(config, requestHooks);
 const chainSettings = chainSettingsOf(config);
 const passphrase = await readKeyPassphrase(config);
 const parties = chainSettings && (await openParties(chainSettings, passphrase));
+const receiptKey = await openReceiptKey(config, { passphrase, parties });
 const countFailure = (source: string) => metrics.discoveryFailures.inc({ source });
 const tools = { log, lookup: systemLookup, countFailure };
 const verifiers = await createVerifiers(config.ATOMA_ATTESTATION_PLUGINS, {
@@ -80,6 +83,16 @@ const chain =
     },
   );
 if (chain) closing.add('chain', () => chain.close());
+
+const receipts =
+  receiptKey &&
+  startReceipts(config, {
+    key: receiptKey,
+    storage,
+    metrics: createReceiptMetrics(registry),
+    log,
+  });
+if (receipts) closing.add('receipts', () => receipts.close());
 
 const ads = createAds({ log, metrics });
 const publisher = new Publisher({
@@ -135,6 +148,7 @@ const api = await startApiServer(
     nodes: chain?.desk,
     deposits: chain?.deposits,
     attestation: chain && { attestor: chain.attestor, fleet: () => publisher.fleet },
+    receipts: receipts?.ports,
     ping: storage.ping,
     log,
   },

@@ -41,6 +41,7 @@ function toExchange(json: JsonObject): Exchange {
     units: toCount(json.units),
     startedMs: toCount(json.startedMs),
     edits: toList(json.edits).map((edit) => toEdit(toObject(edit))),
+    requestHash: toText(json.requestHash),
   };
 }
 

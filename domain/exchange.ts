@@ -30,4 +30,6 @@ export type Exchange = {
   readonly units: number;
   readonly startedMs: number;
   readonly edits: readonly BodyEdit[];
+  /** SHA-256 (hex) of the body as the client sent it; empty where no receipts are issued. */
+  readonly requestHash: string;
 };

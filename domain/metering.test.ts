@@ -35,6 +35,7 @@ function exchangeWith(changes: Partial<Exchange>): Exchange {
     units: 0,
     startedMs: 0,
     edits: [],
+    requestHash: '',
     ...changes,
   };
 }

@@ -10,6 +10,8 @@ export const headers = {
   requestId: 'x-request-id',
   /** Which stack pays, as the node is told. */
   stack: 'x-stack-small-id',
+  /** Told to clients: under which id an answer's receipt can be asked for, once it is settled. */
+  receiptId: 'x-receipt-id',
   /** A client's own `x-signature`, which Envoy moves here: only the gateway signs for nodes. */
   clientSignature: 'x-atoma-client-signature',
 } as const;

@@ -3,6 +3,7 @@
  * These types are the port that `storage/` implements.
  */
 import type { KeyLimits } from './api-key.ts';
+import type { Evidence } from './evidence.ts';
 import type { Failure } from './failure.ts';
 import type { Endpoint } from './model.ts';
 import { least, type PicoUsd, picoUsd } from './money.ts';
@@ -53,6 +54,8 @@ export type SettleOrder = {
   readonly accountId: string;
   readonly cost: PicoUsd;
   readonly record: UsageRecord;
+  /** What the receipt of a settlement tells besides; nothing where none is issued. */
+  readonly evidence: Evidence | undefined;
 };
 
 /** One line of `/v1/account/usage`. */
@@ -89,7 +92,7 @@ export type Balance = {
 export type Ledger = {
   /** Checks every limit and holds the money in one atomic step; repeating an open id changes nothing. */
   reserve(order: ReserveOrder): Promise<Reserved | Failure>;
-  /** Charges at most what is held and returns the rest; also appends the usage record. */
+  /** Charges at most what is held and returns the rest; also appends the usage record, and what its receipt is made of. */
   settle(order: SettleOrder): Promise<Resolution>;
   /** Returns all that is held; the usage record says why. */
   release(order: SettleOrder): Promise<Resolution>;

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blake2b256 } from '../chain/blake2b.ts';
@@ -73,11 +73,28 @@ describe('an admitted request', () => {
       units: 0,
       bound: { outputTokens: 10 },
       edits: [],
+      requestHash: '',
     });
     const after = await caller.balance();
     expect(exchange.reserved).toBeGreaterThan(10n);
     expect(after.reserved - before.reserved).toBe(exchange.reserved);
     expect(before.available - after.available).toBe(exchange.reserved);
+  });
+
+  it('is told the id of its receipt where there will be one, and its hash goes on', async () => {
+    const issuing = await startReplica({
+      redisUrl: redis.url,
+      models: [modelNamed('plain')],
+      issuesReceipts: true,
+    });
+    const headers = headersWith(text);
+    const body = chatBody({ stream: true });
+    const answer = await issuing.ask({ headers, body });
+    await issuing.close();
+    if (answer.kind !== 'ok') throw new Error(`got ${answer.kind}`);
+    expect(answer.responseHeaders).toEqual({ 'x-receipt-id': headers['x-request-id'] });
+    const requestHash = createHash('sha256').update(body).digest('hex');
+    expect(readExchange(answer.exchange)).toMatchObject({ requestHash });
   });
 
   it('has its stream marked and its body edited so that usage is reported', async () => {

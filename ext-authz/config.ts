@@ -18,7 +18,9 @@ export const configSchema = z.object({
   ATOMA_EXT_AUTHZ_METRICS_LISTEN: hostPortSetting('127.0.0.1:9110'),
   /** The key that signs bodies for Atoma nodes; without it, models that have such nodes cannot be served. */
   ATOMA_STACK_OWNER_KEY_FILE: z.string().optional(),
-  /** What opens that file where it is encrypted. */
+  /** Where it is set receipts are issued; the file itself is for the control plane, and is not read here. */
+  ATOMA_RECEIPT_KEY_FILE: z.string().optional(),
+  /** What opens the stack owner's file where it is encrypted. */
   ...keyPassphraseSettings,
   ATOMA_BODY_MAX_BYTES: integerSetting({
     fallback: 20 * mebibyte,

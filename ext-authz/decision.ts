@@ -1,4 +1,5 @@
 /** The order of the steps from a request to a verdict; every step is a port, every refusal a value. */
+import { hash } from 'node:crypto';
 import type { ApiKey } from '../domain/api-key.ts';
 import type { Exchange } from '../domain/exchange.ts';
 import { exchangeToJson } from '../domain/exchange-json.ts';
@@ -46,6 +47,8 @@ export type Ports = {
   readonly steps: readonly AdmissionStep[];
   readonly hold: Holding['hold'];
   readonly leaseMs: number;
+  /** Whether the client is told the id of a receipt, and its request's hash goes into it. */
+  readonly issuesReceipts: boolean;
   readonly nowMs: () => number;
 };
 
@@ -121,7 +124,8 @@ function toHoldOrder({ check, key, endpoint, leaseMs }: Admitting, quote: Quote)
   };
 }
 
-function toExchange({ check, key, endpoint, nowMs }: Admitting, quote: Quote): Exchange {
+function toExchange(options: Admitting, quote: Quote): Exchange {
+  const { check, key, endpoint, nowMs, issuesReceipts } = options;
   const { price, bound, estimatedInputTokens, units, stream, usageWanted, edits } = quote;
   return {
     requestId: check.requestId,
@@ -130,6 +134,7 @@ function toExchange({ check, key, endpoint, nowMs }: Admitting, quote: Quote): E
     model: quote.model.id,
     reserved: quote.cost,
     startedMs: nowMs(),
+    requestHash: issuesReceipts ? hash('sha256', check.body, 'hex') : '',
     ...{ endpoint, price, bound, estimatedInputTokens, units, stream, usageWanted, edits },
   };
 }
@@ -149,10 +154,14 @@ function toAdmitted(options: {
     kind: 'admitted',
     headers,
     headersToRemove: smuggledIn(check.headers, headers),
-    responseHeaders: toRateHeaders(reserved),
+    responseHeaders: [...toRateHeaders(reserved), ...toReceiptHeaders(exchange)],
     exchange: exchangeToJson(exchange),
   };
 }
+
+/** The receipt bears the request's own id, so that it is known before there is one. */
+const toReceiptHeaders = ({ requestId, requestHash }: Exchange): readonly Header[] =>
+  requestHash === '' ? [] : [[names.receiptId, requestId]];
 
 function authenticate({ headers }: Check, key: ApiKey): Verdict {
   const own: Header[] = [

@@ -64,7 +64,8 @@ export function createHolding(options: {
     const { requestId, accountId, keyId, model, endpoint } = money;
     const usage = { usage: noUsage, estimated: false, nodeId: '', timeMs: nowMs(), ...reason };
     const record = { requestId, keyId, model, endpoint, priceVersion, ...usage };
-    const { resolved } = await ledger.release({ requestId, accountId, cost: picoUsd(0n), record });
+    const order = { requestId, accountId, cost: picoUsd(0n), record, evidence: undefined };
+    const { resolved } = await ledger.release(order);
     if (units > 0) await unitPool.settle({ requestId, model, stackId: undefined, units: 0 });
     return resolved;
   }

@@ -60,6 +60,7 @@ const service = await startService({
   catalogue,
   signBody: signing ? (text) => signBody(signing, text) : undefined,
   steps,
+  issuesReceipts: config.ATOMA_RECEIPT_KEY_FILE !== undefined,
   nowMs,
   log,
   metrics: createAdmissionMetrics(registry),

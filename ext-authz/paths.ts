@@ -21,6 +21,7 @@ const apis: readonly { root: string; target: Target; methods: readonly string[] 
   // Without a path below it, this is where nodes tell of themselves; that is not asked here.
   { root: '/v1/nodes', target: { kind: 'api', scope: 'models' }, methods: ['GET'] },
   { root: '/v1/account', target: { kind: 'api', scope: 'account' }, methods: ['GET'] },
+  { root: '/v1/receipts', target: { kind: 'api', scope: 'account' }, methods: ['GET'] },
   { root: '/v1/wallets', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },
   { root: '/v1/deposits', target: { kind: 'api', scope: 'account' }, methods: ['GET', 'POST'] },
 ];

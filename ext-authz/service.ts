@@ -27,6 +27,7 @@ export type ServiceOptions = {
   /** Nothing where the gateway has no stack-owner key. */
   readonly signBody: SignBody | undefined;
   readonly steps: readonly AdmissionStep[];
+  readonly issuesReceipts: boolean;
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly metrics: ReturnType<typeof createAdmissionMetrics>;
@@ -42,6 +43,7 @@ export async function startService(options: ServiceOptions): Promise<GrpcServer>
     steps: options.steps,
     hold: holding.hold,
     leaseMs: options.leaseMs,
+    issuesReceipts: options.issuesReceipts,
     nowMs,
   });
   const answer = createAnswering({ decide, metrics: options.metrics, log });

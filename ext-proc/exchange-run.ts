@@ -1,6 +1,7 @@
 /** The life of one exchange in ext-proc: hooks in order, and one answer to each message. */
 import type { Exchange } from '../domain/exchange.ts';
 import type { Ending } from '../domain/reservation.ts';
+import type { ByteRecord } from './byte-record.ts';
 import { createExchangeState, type RunTools } from './exchange-state.ts';
 import { createLargeAnswer, type LargeAnswer } from './large-answer.ts';
 import type { HeaderEdits, HeaderView, NodeIdentity, ResponseHead } from './plugin.ts';
@@ -21,7 +22,7 @@ type Phase =
 
 export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   const state = createExchangeState(exchange, tools);
-  const { pipeline, context } = state;
+  const { pipeline, context, bytes: record } = state;
   const { tally } = context;
   const { refusals } = tools;
   let phase: Phase = { kind: 'request' };
@@ -71,6 +72,7 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
 
   function passPiece(answer: StreamAnswer | LargeAnswer, body: Uint8Array, isLast: boolean): Reply {
     const { bytes, ending } = answer.push(body, isLast);
+    record.answer(bytes ?? body);
     state.noteFirstByte();
     if (ending !== undefined) state.end(ending);
     return { ...proceed, body: bytes };
@@ -80,6 +82,7 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
     if (head.status >= 400) return conclude(judgeError({ body, head, context, refusals }));
     const judged = judgeAnswer({ body, status: head.status, pipeline, context });
     state.noteFirstByte();
+    if (judged.reply.kind === 'continue') record.answer(judged.reply.body ?? body);
     const reply = conclude(judged);
     if (reply.kind !== 'continue') return reply;
     const { cost } = state.chargeAs('completed');
@@ -88,7 +91,8 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
 
   return {
     requestHeaders: (headers: HeaderView): Reply => withHeaders(pipeline.requestHeaders(headers)),
-    requestBody: (body: Uint8Array): Reply => toEdited(body, pipeline.requestBody(body)),
+    requestBody: (body: Uint8Array): Reply =>
+      toEdited({ body, edited: pipeline.requestBody(body), record }),
     responseHeaders,
     responseBody(body: Uint8Array, isLast: boolean): Reply {
       if (phase.kind === 'pieces') return passPiece(phase.answer, body, isLast);
@@ -104,8 +108,14 @@ export type ExchangeRun = ReturnType<typeof createExchangeRun>;
 
 const withHeaders = (headers: HeaderEdits): Reply => ({ ...proceed, headers });
 
-function toEdited(body: Uint8Array, edited: Uint8Array): Reply {
+function toEdited(options: {
+  readonly body: Uint8Array;
+  readonly edited: Uint8Array;
+  readonly record: ByteRecord;
+}): Reply {
+  const { body, edited, record } = options;
   if (edited === body) return proceed;
+  record.forward(edited);
   // Envoy refuses a body whose length differs from the header.
   const headers = { set: { 'content-length': String(edited.length) }, remove: [] };
   return { ...proceed, headers, body: edited };

@@ -3,6 +3,7 @@ import type { Exchange } from '../domain/exchange.ts';
 import { type Charge, chargeFor } from '../domain/metering.ts';
 import type { Ending } from '../domain/reservation.ts';
 import type { Logger } from '../runtime/log.ts';
+import { createByteRecord } from './byte-record.ts';
 import type { Causes } from './causes.ts';
 import type { Leases } from './leases.ts';
 import { createPipeline } from './pipeline.ts';
@@ -28,6 +29,7 @@ export function createExchangeState(exchange: Exchange, tools: RunTools) {
   const { leases, causes, metrics, nowMs } = tools;
   const log = tools.log.child({ requestId: exchange.requestId });
   const tally = createTally();
+  const bytes = createByteRecord(exchange);
   let node = nobody;
   let status = 0;
   let isEnded = false;
@@ -52,12 +54,13 @@ export function createExchangeState(exchange: Exchange, tools: RunTools) {
     isEnded = true;
     leases.remove(exchange);
     metrics.open.dec();
-    pipeline.end({ ending, status, charge: chargeAs(ending) });
+    pipeline.end({ ending, status, charge: chargeAs(ending), bytes: bytes.finish() });
   }
 
   return {
     context,
     pipeline,
+    bytes,
     chargeAs,
     end,
     /** The status that the caller sees, and who answered. */

@@ -5,6 +5,7 @@ import type { Failure } from '../domain/failure.ts';
 import type { Charge } from '../domain/metering.ts';
 import type { Ending } from '../domain/reservation.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { ByteHashes } from './byte-record.ts';
 import type { Tally } from './tally.ts';
 
 /** The endpoint that served, from its metadata; empty strings before an answer has come. */
@@ -54,6 +55,8 @@ export type Verdict =
 export const keep: Verdict = { kind: 'keep' };
 
 export type Outcome = {
+  /** For the receipt; nothing where none is issued. */
+  readonly bytes: ByteHashes | undefined;
   readonly ending: Ending;
   readonly status: number;
   readonly charge: Charge;

@@ -103,6 +103,7 @@ function toRelease(entry: LogEntry, timeMs: number): SettlementJob {
         status,
         ending: endingOf(entry),
       },
+      evidence: undefined,
     },
     unitsHeld: exchange.units,
     unitsUsed: 0,

@@ -1,4 +1,5 @@
 /** What has been seen of one exchange so far; the meter writes it, the charge is computed from it. */
+import type { NodeSignature } from '../domain/evidence.ts';
 import type { ReportedUsage } from '../domain/node-usage.ts';
 
 export type Tally = {
@@ -9,6 +10,8 @@ export type Tally = {
   images: number;
   /** Whether any byte of an answer went to the caller. */
   delivered: boolean;
+  /** The last signature of the node that held; nothing where it signs nothing. */
+  signature: NodeSignature | undefined;
   /** False once a signature did not hold: the node's counts are then not used. */
   trusted: boolean;
 };
@@ -18,5 +21,6 @@ export const createTally = (): Tally => ({
   outputTokens: 0,
   images: 0,
   delivered: false,
+  signature: undefined,
   trusted: true,
 });

@@ -10,7 +10,12 @@ import { writePrivateFile } from '../runtime/private-file.ts';
 export type KeyFile = { readonly file: string; readonly address: SuiAddress };
 
 /** Who the gateway is on the chain. The stack owner owns prepaid stacks and no money, the treasury owns the money. */
-export const keyNames = { stackOwner: 'stack-owner', treasury: 'treasury' } as const;
+export const keyNames = {
+  stackOwner: 'stack-owner',
+  treasury: 'treasury',
+  /** Signs receipts, and is nobody on the chain. */
+  receipt: 'receipt',
+} as const;
 
 /** The file `<name>.key`, and the Sui address that its key stands for. */
 export async function ensureKeyFile(dataDir: string, name: string): Promise<KeyFile> {

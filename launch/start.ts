@@ -53,6 +53,7 @@ export async function start(options: StartOptions): Promise<Started> {
     stackOwner: await ensureKeyFile(dataDir, keyNames.stackOwner),
     treasury: await ensureKeyFile(dataDir, keyNames.treasury),
   };
+  const receiptKey = await ensureKeyFile(dataDir, keyNames.receipt);
   const networkUrl = await startNetwork(options, dataDir);
   const chain = networkUrl === undefined ? undefined : await readChain(networkUrl);
   const depositsFrom = chain ? await fundTreasury(chain, keys) : 0n;
@@ -60,6 +61,7 @@ export async function start(options: StartOptions): Promise<Started> {
   const gateway = await startGateway({
     dataDir,
     env: {
+      ATOMA_RECEIPT_KEY_FILE: receiptKey.file,
       ...options.env,
       ATOMA_STACK_OWNER_KEY_FILE: options.env.ATOMA_STACK_OWNER_KEY_FILE || keys.stackOwner.file,
       ...(networkUrl === undefined ? {} : { ATOMA_DEVNET_URL: networkUrl }),

@@ -243,3 +243,20 @@ export function createTreasuryMetrics(registry: Registry) {
     }),
   };
 }
+
+/** The control plane's metrics of receipts. */
+export function createReceiptMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    sealed: new Counter({
+      name: 'atoma_receipts_sealed_total',
+      help: 'Receipts that this process has put into a tree.',
+      registers,
+    }),
+    lastRoot: new Gauge({
+      name: 'atoma_receipt_root_number',
+      help: 'Number of the last root that this process has sealed.',
+      registers,
+    }),
+  };
+}

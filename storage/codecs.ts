@@ -11,7 +11,7 @@ import { endings, type UsageRecord } from '../domain/reservation.ts';
 import type { WalletChallenge } from '../domain/wallet-challenge.ts';
 import type { Withdrawal, WithdrawalState } from '../domain/withdrawal.ts';
 
-const toJson = (value: unknown): string =>
+export const toJson = (value: unknown): string =>
   JSON.stringify(value, (_name, field) => (typeof field === 'bigint' ? String(field) : field));
 
 /** Reads an amount that a script or a codec wrote. */
@@ -20,11 +20,11 @@ export function amountFrom(text: string): PicoUsd {
   return picoUsd(BigInt(text));
 }
 
-const amount = z.string().transform(amountFrom);
+export const amount = z.string().transform(amountFrom);
 const count = z.int().min(0);
 
 /** JSON has no `undefined`: an absent field reads as one. */
-const maybe = <T extends z.ZodType>(schema: T) =>
+export const maybe = <T extends z.ZodType>(schema: T) =>
   schema.optional().transform((value): z.output<T> | undefined => value);
 
 const price = z.strictObject({
@@ -73,7 +73,7 @@ const catalogue = z.strictObject({
   ),
 });
 
-const usageRecord = z.strictObject({
+export const usageRecord = z.strictObject({
   timeMs: count,
   requestId: z.string(),
   keyId: z.string(),

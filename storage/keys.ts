@@ -1,7 +1,7 @@
 /**
  * Every key in Redis. Keys of one account share the hash tag `{accountId}`, keys of one model's pool share
  * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, of one treasury `{treasury:<chainId>:<address>}`, of
- * one chain's deposits `{deposits:<chainId>}`, so that each script touches one slot of a cluster.
+ * one chain's deposits `{deposits:<chainId>}`, the trees of receipts `{receipts}`, so that each script touches one slot of a cluster.
  */
 import type { SuiAddress } from '../domain/chain-ids.ts';
 
@@ -12,6 +12,12 @@ export const accountKeys = (accountId: string) => ({
   entries: `{${accountId}}:entries`,
   /** Stream of usage records, the newest `usageRecordsMax`. */
   usage: `{${accountId}}:usage`,
+  /** Hash `request id -> receipt`: as it was settled (JSON) until it is sealed; the newest of the sealed ones are kept. */
+  receipts: `{${accountId}}:receipts`,
+  /** List of the request ids whose receipts are in no tree yet, oldest first. */
+  receiptsUnsealed: `{${accountId}}:receipts-unsealed`,
+  /** List of the others, oldest first. */
+  receiptsSealed: `{${accountId}}:receipts-sealed`,
   /** Sorted set of open reservations by the end of their lease in ms; a member lives as long as its reservation. */
   leases: `{${accountId}}:leases`,
   /** Hash `reference -> amount` of every deposit; lives for ever, so that no deposit is ever repeated. */
@@ -57,6 +63,20 @@ export const chainKeys = (databaseId: string) => ({
   /** List of samples (JSON) of how much of all stacks had been used, the newest last. */
   useSamples: `{chain:${databaseId}}:use-samples`,
 });
+
+/** The trees of all receipts. All live for ever but the lease and the batch. */
+export const receiptKeys = {
+  /** String: the token of whoever seals; lives as long as its lease. */
+  lease: '{receipts}:lease',
+  /** Counter: the last token that was given. */
+  fence: '{receipts}:fence',
+  /** List of the signed roots (JSON), the first one first. */
+  roots: '{receipts}:roots',
+  /** Hash `number text`: what the last root covers; lives until every receipt has its proof. */
+  batch: '{receipts}:batch',
+  /** Hash `key:<key id>` (JSON), `until:<key id>` (ms) once another key has signed, and `signer`, who signed the last root. */
+  keys: '{receipts}:keys',
+} as const;
 
 /** One address may be used on several chains. */
 export type TreasuryId = { readonly chainId: string; readonly address: SuiAddress };

@@ -12,6 +12,7 @@ import type {
 } from '../domain/reservation.ts';
 import { amountFrom, usageRecordToJson } from './codecs.ts';
 import { accountKeys } from './keys.ts';
+import { evidenceToJson } from './receipt-codecs.ts';
 import type { Redis } from './redis.ts';
 import { listFrom, maybeTextFrom, textsFrom } from './reply.ts';
 import { scripts } from './script.ts';
@@ -63,11 +64,11 @@ export function createLedger(redis: Redis): Ledger {
       return answerFrom(textsFrom(reply), order);
     },
 
-    async settle({ requestId, accountId, cost, record }) {
+    async settle({ requestId, accountId, cost, record, evidence }) {
       const keys = keysOf(accountId, requestId);
       const { inputTokens, outputTokens } = record.usage;
       const reply = await scripts.settle(redis, {
-        keys: keys.ending,
+        keys: [...keys.ending, keys.receipts, keys.receiptsUnsealed],
         args: [
           requestId,
           keys.limitsPrefix,
@@ -76,6 +77,7 @@ export function createLedger(redis: Redis): Ledger {
           record.priceVersion,
           usageRecordToJson(record),
           String(usageRecordsMax),
+          evidence ? evidenceToJson(evidence) : '',
         ],
       });
       return resolutionFrom(reply);

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { KeeperStore } from '../chain/keeper/store.ts';
 import type { SuiAddress } from '../domain/chain-ids.ts';
 import type { Ledger, UnitPool } from '../domain/reservation.ts';
+import type { ReceiptBook, SealingStore } from '../receipts/store.ts';
 import type { Logger } from '../runtime/log.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
 import { type ApiKeys, createApiKeys } from './api-keys.ts';
@@ -17,6 +18,7 @@ import type { TreasuryId } from './keys.ts';
 import { createLedger } from './ledger.ts';
 import { createNodeRegistrations, type NodeRegistrations } from './node-registrations.ts';
 import { createPrices, type Prices } from './prices.ts';
+import { createReceiptBook, createSealingStore } from './receipt-book.ts';
 import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
 import { createUnitPool, type StackKeeper, type StackRefusals } from './unit-pool.ts';
@@ -33,6 +35,9 @@ export type Storage = {
   readonly prices: Prices;
   readonly catalogue: CatalogueStore;
   readonly usage: UsageList;
+  readonly receipts: ReceiptBook;
+  /** Seals receipts, and keeps so many of each account. */
+  sealing(options: { keptMax: number }): SealingStore;
   readonly sweeper: Sweeper;
   readonly causeNotices: CauseNotices;
   /** What is known of one contract on the chain, by the id of its database. */
@@ -79,6 +84,8 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     prices: createPrices(redis),
     catalogue: createCatalogueStore({ redis, log }),
     usage: createUsageList(redis),
+    receipts: createReceiptBook(redis),
+    sealing: ({ keptMax }: { keptMax: number }) => createSealingStore({ redis, keptMax }),
     sweeper: createSweeper(redis),
     causeNotices: createCauseNotices(redis),
     chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),

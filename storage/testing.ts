@@ -1,5 +1,6 @@
 /** Shared by the tests of this folder: storage over a test's Redis, and orders with sensible defaults. */
 import { noLimits } from '../domain/api-key.ts';
+import type { Evidence } from '../domain/evidence.ts';
 import { picoUsd } from '../domain/money.ts';
 import type { ReserveOrder, SettleOrder, UsageRecord } from '../domain/reservation.ts';
 import { noUsage } from '../domain/usage.ts';
@@ -66,6 +67,7 @@ export function settleOrder(options: {
   cost?: bigint;
   tokens?: number;
   record?: Partial<UsageRecord>;
+  evidence?: Evidence;
 }): SettleOrder {
   const { accountId, requestId, cost = 0n, tokens = 0 } = options;
   const record: UsageRecord = {
@@ -82,5 +84,5 @@ export function settleOrder(options: {
     ending: 'completed',
     ...options.record,
   };
-  return { accountId, requestId, cost: picoUsd(cost), record };
+  return { accountId, requestId, cost: picoUsd(cost), record, evidence: options.evidence };
 }

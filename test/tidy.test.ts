@@ -17,7 +17,15 @@ const sources = files.filter((file) => file.endsWith('.ts'));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 const pureFolders = ['domain'];
-const libraries = ['confidential', 'attestation', 'storage', 'chain', 'runtime', 'proto'];
+const libraries = [
+  'confidential',
+  'attestation',
+  'receipts',
+  'storage',
+  'chain',
+  'runtime',
+  'proto',
+];
 const services = ['ext-authz', 'ext-proc', 'control-plane', 'accounts'];
 const tools = ['envoy', 'devnet', 'launch', 'admin'];
 const users = ['test', 'load', 'examples'];

@@ -83,6 +83,7 @@ async function spend(index: number): Promise<void> {
       status: 200,
       ending: 'completed',
     },
+    evidence: undefined,
   });
 }
 
@@ -95,6 +96,7 @@ const portsOf = (from: Storage) => ({
   attestation: undefined,
   ping: from.ping,
   deposits: undefined,
+  receipts: undefined,
   log: silentLog,
 });
 

@@ -1,5 +1,5 @@
 /**
- * The endpoints that no node serves: models, account, usage, health. Envoy stands before them: ext-authz has checked the
+ * The endpoints that no node serves: models, account, usage, receipts, health. Envoy stands before them: ext-authz has checked the
  * key and names account and key in headers, which Envoy removes from what clients send. Hence this must listen where
  * only Envoy can reach it, and does so on loopback unless configured otherwise.
  */
@@ -17,6 +17,7 @@ import { type AttestationPorts, addAttestationEndpoints } from './attestation.ts
 import { addDepositEndpoints, type DepositPorts } from './deposits.ts';
 import { isPriced, type PricedModel, toModelObject } from './model-object.ts';
 import { addNodeRoutes } from './node-routes.ts';
+import { addReceiptEndpoints, type ReceiptPorts } from './receipts.ts';
 import { toResponse } from './response.ts';
 
 export type ApiPorts = {
@@ -33,6 +34,8 @@ export type ApiPorts = {
   readonly deposits: DepositPorts | undefined;
   /** Nothing where no chain is followed: attestations are then unknown paths. */
   readonly attestation: AttestationPorts | undefined;
+  /** Nothing where there is no receipt key: receipts are then unknown paths. */
+  readonly receipts: ReceiptPorts | undefined;
   /** Throws where the storage does not answer. */
   readonly ping: () => Promise<void>;
   /** Takes in what nodes tell of themselves; nothing where no chain is followed. */
@@ -66,6 +69,7 @@ export function createApi(ports: ApiPorts): Hono {
     const refuseModel = (context: Context, id: string) => refusalOf(context, { ports, id });
     addAttestationEndpoints(api, { ...ports.attestation, refuseModel });
   }
+  if (ports.receipts) addReceiptEndpoints(api, ports.receipts);
   api.notFound(() => toResponse({ kind: 'path-unknown' }));
   api.onError((cause) => {
     // What throws here is the storage: everything else is decided by values.

@@ -114,6 +114,7 @@ function createTestApi() {
     ping: storage.ping,
     nodes: undefined,
     deposits: undefined,
+    receipts: undefined,
     attestation: { attestor: chain.attestor, fleet: () => atomaFleet },
     log: silentLog,
   });

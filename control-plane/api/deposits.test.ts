@@ -38,6 +38,7 @@ beforeAll(async () => {
     ping: storage.ping,
     nodes: undefined,
     attestation: undefined,
+    receipts: undefined,
     log: silentLog,
     deposits: {
       domain: 'gateway.test',

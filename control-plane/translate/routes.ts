@@ -138,6 +138,10 @@ function apiRoutes(): Route[] {
     RouteMatch.fromPartial({ pathSpecifier: { $case: 'path', value } });
 
   const paths = [
+    // Whoever checks a receipt may be nobody's caller.
+    { match: exactly('/v1/receipts/roots'), filters: withoutFilters, methods: ['GET'] },
+    { match: exactly('/.well-known/atoma-receipts'), filters: withoutFilters, methods: ['GET'] },
+    { match: under('/v1/receipts'), filters: authenticationOnly, methods: ['GET'] },
     { match: under('/v1/models'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/attestation/report'), filters: authenticationOnly, methods: ['GET'] },
     { match: below('/v1/nodes'), filters: authenticationOnly, methods: ['GET'] },

@@ -45,6 +45,7 @@ export type ReplicaOptions = {
   /** As if the announcements of key changes were lost. */
   readonly deaf?: boolean;
   readonly withoutSigningKey?: boolean;
+  readonly issuesReceipts?: boolean;
 };
 
 /** One admission service with connections of its own, and a client of it. */
@@ -68,6 +69,7 @@ export async function startReplica(options: ReplicaOptions) {
     catalogue,
     signBody: signing && !options.withoutSigningKey ? (text) => signBody(signing, text) : undefined,
     steps: options.steps ?? [],
+    issuesReceipts: options.issuesReceipts ?? false,
     nowMs,
     log: silentLog,
     metrics: createAdmissionMetrics(registry),

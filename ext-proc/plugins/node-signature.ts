@@ -23,7 +23,11 @@ export function createNodeSignature(options: {
 
       function judge(result: ResponseCheck): Verdict {
         const { id, signerAddress } = node();
-        if (result.kind === 'signed' && result.signerAddress === signerAddress) return keep;
+        if (result.kind === 'signed' && result.signerAddress === signerAddress) {
+          const { hash, signature } = result;
+          tally.signature = { signerAddress, hash, signature };
+          return keep;
+        }
         tally.trusted = false;
         options.refused.inc({ node: id, reason: 'signature' });
         log.warn(

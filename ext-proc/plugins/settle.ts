@@ -1,4 +1,5 @@
 /** Ends the reservation of an exchange: hands the final charge to the settlement queue and counts it. */
+import type { Evidence } from '../../domain/evidence.ts';
 import type { Charge } from '../../domain/metering.ts';
 import type { createExchangeMetrics } from '../../runtime/metrics.ts';
 import type { ExchangeContext, ExtProcPlugin, Outcome } from '../plugin.ts';
@@ -55,11 +56,22 @@ function toJob(context: ExchangeContext, outcome: Outcome, timeMs: number): Sett
         status: outcome.status,
         ending: outcome.ending,
       },
+      evidence: evidenceOf(context, outcome),
     },
     unitsHeld: exchange.units,
     unitsUsed: Math.min(unitsOf(charge), exchange.units),
     stackId: node.stackId === '' ? undefined : node.stackId,
   };
+}
+
+/** What the receipt tells; only what is charged has one. */
+function evidenceOf(
+  { exchange, tally }: ExchangeContext,
+  { charge, bytes }: Outcome,
+): Evidence | undefined {
+  if (charge.kind === 'release' || !bytes) return undefined;
+  const { startedMs, reserved } = exchange;
+  return { startedMs, reserved, ...bytes, nodeSignature: tally.signature };
 }
 
 /** A stack pays one unit a token, and one a pixel. */

@@ -109,6 +109,7 @@ function createAccountView(storage: Storage, accountId: string) {
       units: 0,
       startedMs: Date.now(),
       edits: [],
+      requestHash: '',
       ...changes,
     };
     const { requestId, keyId, model, endpoint, reserved: amount } = exchange;
