@@ -40,8 +40,9 @@ describe('stacks', () => {
     await until(async () => (await own.stacksBought()) >= before + rotations, rotationsMs);
     const outcomes = await load.stop();
     expect(outcomes.filter(({ kind }) => kind !== 'whole')).toEqual([]);
-    await until(() => claims().length > 0, patienceMs);
     await settled();
+    for (const id of nodeIds) await own.devnet.life(id).claimAll();
+    await until(() => claims().length >= rotations, patienceMs);
     const { stacks } = await own.gateway.storage.unitPool.state(model);
     const used = new Map(stacks.map((stack) => [stack.id, stack.used]));
     for (const { stackId, unitsClaimed } of claims()) {

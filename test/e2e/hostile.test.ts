@@ -45,6 +45,8 @@ async function stolenFrom(id: string): Promise<ReceivedRequest> {
     await ask(replyTokens);
   }
   await untilSettled(gateway, gateway.accountId);
+  // The stacks are charged a moment after the account.
+  await until(async () => (await poolState()).held === 0);
   const stolen = node.received.at(-1);
   if (!stolen) throw new Error('the node has got nothing');
   return stolen;
