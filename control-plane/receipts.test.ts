@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { toKeystoreEntry } from '../chain/keystore.ts';
 import { suiAddress } from '../domain/chain-ids.ts';
+import { emptyFleet } from '../domain/fleet.ts';
 import { keysDocument, receiptDocument } from '../receipts/document.ts';
 import { signedRoot } from '../receipts/root.ts';
 import { keyOf } from '../receipts/testing.ts';
@@ -50,6 +51,7 @@ async function ask(
     usagePage: storage.usage.page,
     nodes: undefined,
     deposits: undefined,
+    locks: { fleet: () => emptyFleet, addLock: async () => true, random: () => 0 },
     attestation: undefined,
     receipts: options.withoutKey ? undefined : receipts.ports,
     ping: storage.ping,

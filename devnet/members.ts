@@ -93,8 +93,9 @@ export function entryOf(member: Member, home: AtomaHome): NetworkDocument['nodes
   const stacksOf = (model: string) =>
     kind === 'listed' && home.kind === 'listed' ? home.market.list(handle, model) : [];
   const signer_address = kind === 'listed' ? handle.signerAddress : '';
+  const sealing_key = kind === 'listed' ? handle.sealingKey() : '';
   const served = models.map((model) => ({ id: model, stacks: stacksOf(model) }));
-  return [{ id, url: handle.url, protocol, weight, signer_address, models: served }];
+  return [{ id, url: handle.url, protocol, weight, signer_address, sealing_key, models: served }];
 }
 
 export async function closeMember(member: Member): Promise<void> {

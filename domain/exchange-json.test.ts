@@ -36,6 +36,9 @@ const exchange: fc.Arbitrary<Exchange> = fc.record({
   startedMs: count,
   edits: fc.array(fc.record({ offset: count, length: count, text: fc.string() })),
   requestHash: fc.string(),
+  sealed: fc.option(fc.record({ nodeId: fc.string(), stackId: fc.string(), nonce: fc.string() }), {
+    nil: undefined,
+  }),
 });
 
 describe('an exchange as JSON', () => {

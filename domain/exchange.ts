@@ -11,6 +11,15 @@ export type BodyEdit = {
   readonly text: string;
 };
 
+/** The one node to which a request is sealed, and what of its envelope an answer is judged by. */
+export type SealedTo = {
+  readonly nodeId: string;
+  /** Pays, whatever other stack the node has by now. */
+  readonly stackId: string;
+  /** The nonce of the request in base64; no answer may use it again. */
+  readonly nonce: string;
+};
+
 export type Exchange = {
   readonly requestId: string;
   readonly accountId: string;
@@ -32,4 +41,6 @@ export type Exchange = {
   readonly edits: readonly BodyEdit[];
   /** SHA-256 (hex) of the body as the client sent it; empty where no receipts are issued. */
   readonly requestHash: string;
+  /** Nothing where the request is in clear. */
+  readonly sealed: SealedTo | undefined;
 };

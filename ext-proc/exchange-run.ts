@@ -1,5 +1,6 @@
 /** The life of one exchange in ext-proc: hooks in order, and one answer to each message. */
 import type { Exchange } from '../domain/exchange.ts';
+import type { Failure } from '../domain/failure.ts';
 import type { Ending } from '../domain/reservation.ts';
 import type { ByteRecord } from './byte-record.ts';
 import { createExchangeState, type RunTools } from './exchange-state.ts';
@@ -7,6 +8,7 @@ import { createLargeAnswer, type LargeAnswer } from './large-answer.ts';
 import type { HeaderEdits, HeaderView, NodeIdentity, ResponseHead } from './plugin.ts';
 import { costHeader } from './plugins/adapt.ts';
 import { proceed, type Reply } from './reply.ts';
+import { createSealedLargeAnswer } from './sealed-large-answer.ts';
 import { createStreamAnswer, type StreamAnswer } from './stream-answer.ts';
 import { failed, type Judged, judgeAnswer, judgeError } from './whole-answer.ts';
 
@@ -23,7 +25,6 @@ type Phase =
 export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   const state = createExchangeState(exchange, tools);
   const { pipeline, context, bytes: record } = state;
-  const { tally } = context;
   const { refusals } = tools;
   let phase: Phase = { kind: 'request' };
 
@@ -38,14 +39,11 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
     { source, isLast }: { source: Source; isLast: boolean },
   ): Reply {
     state.answered(head.status, source.node);
-    if (source.kind === 'envoy') {
-      state.end(endingOfLocalReply(source.details));
-      return proceed;
-    }
+    if (source.kind === 'envoy') return conclude(judgeLocalReply(exchange, { head, source }));
     if (head.status >= 400) return errorHeaders(head, isLast);
     return isGood(exchange, head, isLast)
       ? goodHeaders(head)
-      : conclude(failed({ kind: 'node-failed' }, 'node-failed'));
+      : conclude(failed(unusableTo(exchange), 'node-failed'));
   }
 
   function errorHeaders(head: ResponseHead, isLast: boolean): Reply {
@@ -60,14 +58,11 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
       phase = { kind: 'whole', head };
       return { ...proceed, headers, bodyMode: 'whole' };
     }
-    phase = { kind: 'pieces', answer: answerInPieces() };
+    phase = {
+      kind: 'pieces',
+      answer: answerInPieces(exchange, { pipeline, context, nowMs: tools.nowMs }),
+    };
     return { ...proceed, headers, bodyMode: 'streamed' };
-  }
-
-  function answerInPieces(): StreamAnswer | LargeAnswer {
-    if (!exchange.stream) return createLargeAnswer({ pipeline, tally });
-    const endsBy = context.node().protocol === 'atoma' ? 'usage' : 'done';
-    return createStreamAnswer({ pipeline, tally, endsBy, nowMs: tools.nowMs });
   }
 
   function passPiece(answer: StreamAnswer | LargeAnswer, body: Uint8Array, isLast: boolean): Reply {
@@ -86,7 +81,10 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
     const reply = conclude(judged);
     if (reply.kind !== 'continue') return reply;
     const { cost } = state.chargeAs('completed');
-    return { ...reply, headers: { set: costHeader(cost), remove: [] } };
+    return {
+      ...reply,
+      headers: { set: { ...costHeader(cost), ...lengthOf(reply.body) }, remove: [] },
+    };
   }
 
   return {
@@ -106,6 +104,23 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
 
 export type ExchangeRun = ReturnType<typeof createExchangeRun>;
 
+/** How an answer is read that passes in pieces. */
+function answerInPieces(
+  exchange: Exchange,
+  parts: Pick<ReturnType<typeof createExchangeState>, 'pipeline' | 'context'> &
+    Pick<RunTools, 'nowMs'>,
+): StreamAnswer | LargeAnswer {
+  const { pipeline, context, nowMs } = parts;
+  const { tally } = context;
+  if (!exchange.stream) {
+    return exchange.sealed
+      ? createSealedLargeAnswer({ pipeline, tally })
+      : createLargeAnswer({ pipeline, tally });
+  }
+  const endsBy = context.node().protocol === 'atoma' ? 'usage' : 'done';
+  return createStreamAnswer({ pipeline, tally, endsBy: exchange.sealed ? 'end' : endsBy, nowMs });
+}
+
 const withHeaders = (headers: HeaderEdits): Reply => ({ ...proceed, headers });
 
 function toEdited(options: {
@@ -116,10 +131,12 @@ function toEdited(options: {
   const { body, edited, record } = options;
   if (edited === body) return proceed;
   record.forward(edited);
-  // Envoy refuses a body whose length differs from the header.
-  const headers = { set: { 'content-length': String(edited.length) }, remove: [] };
-  return { ...proceed, headers, body: edited };
+  return { ...proceed, headers: { set: lengthOf(edited), remove: [] }, body: edited };
 }
+
+/** Envoy refuses a changed body whose length differs from the header. */
+const lengthOf = (body: Uint8Array | undefined): HeaderEdits['set'] =>
+  body ? { 'content-length': String(body.length) } : {};
 
 /** Whether it can become the answer that the caller asked for; nothing of it has been passed on yet. */
 function isGood(exchange: Exchange, head: ResponseHead, isLast: boolean): boolean {
@@ -139,6 +156,22 @@ function isLarge({ endpoint }: Exchange, { headers }: ResponseHead): boolean {
   const length = headers.get('content-length');
   if (length !== undefined) return Number(length) > wholeBytesMax;
   return endpoint === 'embeddings' || endpoint === 'images';
+}
+
+const unusableTo = ({ sealed }: Exchange): Failure => ({
+  kind: sealed ? 'sealed-failed' : 'node-failed',
+});
+
+/** Envoy's own answer passes; that a sealed request can go nowhere else is for us to say. */
+function judgeLocalReply(
+  exchange: Exchange,
+  { head, source }: { head: ResponseHead; source: Extract<Source, { kind: 'envoy' }> },
+): Judged {
+  const ending = endingOfLocalReply(source.details);
+  const isPassed = !exchange.sealed || ending === 'gateway-failed';
+  return isPassed
+    ? { reply: proceed, ending, status: head.status }
+    : failed(unusableTo(exchange), ending);
 }
 
 function endingOfLocalReply(details: string): Ending {

@@ -14,6 +14,8 @@ export type Tally = {
   signature: NodeSignature | undefined;
   /** False once a signature did not hold: the node's counts are then not used. */
   trusted: boolean;
+  /** Whether a sealed request used more than it was let in with. */
+  exceeded: boolean;
 };
 
 export const createTally = (): Tally => ({
@@ -23,4 +25,5 @@ export const createTally = (): Tally => ({
   delivered: false,
   signature: undefined,
   trusted: true,
+  exceeded: false,
 });

@@ -16,8 +16,10 @@ import { createDepositBook, type DepositBook } from './deposit-book.ts';
 import { createKeeperStore } from './keeper-store.ts';
 import type { TreasuryId } from './keys.ts';
 import { createLedger } from './ledger.ts';
+import { createNodeLocks, type NodeLocks } from './node-locks.ts';
 import { createNodeRegistrations, type NodeRegistrations } from './node-registrations.ts';
 import { createPrices, type Prices } from './prices.ts';
+import { createPurchases, type Purchases } from './purchases.ts';
 import { createReceiptBook, createSealingStore } from './receipt-book.ts';
 import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
@@ -39,6 +41,8 @@ export type Storage = {
   /** Seals receipts, and keeps so many of each account. */
   sealing(options: { keptMax: number }): SealingStore;
   readonly sweeper: Sweeper;
+  readonly nodeLocks: NodeLocks;
+  readonly purchases: Purchases;
   readonly causeNotices: CauseNotices;
   /** What is known of one contract on the chain, by the id of its database. */
   chain(databaseId: SuiAddress): ChainRecords;
@@ -87,6 +91,8 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     receipts: createReceiptBook(redis),
     sealing: ({ keptMax }: { keptMax: number }) => createSealingStore({ redis, keptMax }),
     sweeper: createSweeper(redis),
+    nodeLocks: createNodeLocks({ redis, randomId }),
+    purchases: createPurchases(redis),
     causeNotices: createCauseNotices(redis),
     chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),
     useSamples: (databaseId: SuiAddress) => createUseSamples({ redis, databaseId }),

@@ -6,7 +6,7 @@
 import { type Context, Hono } from 'hono';
 import type { ApiKey } from '../../domain/api-key.ts';
 import type { Failure } from '../../domain/failure.ts';
-import type { Catalogue, Model } from '../../domain/model.ts';
+import type { Catalogue } from '../../domain/model.ts';
 import { headers } from '../../domain/names.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Account } from '../../storage/accounts.ts';
@@ -15,7 +15,9 @@ import type { NodeDesk } from '../nodes/desk.ts';
 import { invalidCursor, parseUsageQuery, toAccountObject, toUsageList } from './account-objects.ts';
 import { type AttestationPorts, addAttestationEndpoints } from './attestation.ts';
 import { addDepositEndpoints, type DepositPorts } from './deposits.ts';
-import { isPriced, type PricedModel, toModelObject } from './model-object.ts';
+import { allows, findModel } from './find-model.ts';
+import { isPriced, toModelObject } from './model-object.ts';
+import { addLockEndpoint, type LockPorts } from './node-locks.ts';
 import { addNodeRoutes } from './node-routes.ts';
 import { addReceiptEndpoints, type ReceiptPorts } from './receipts.ts';
 import { toResponse } from './response.ts';
@@ -30,6 +32,7 @@ export type ApiPorts = {
     before: string | undefined;
     limit: number;
   }) => Promise<UsagePage | undefined>;
+  readonly locks: Omit<LockPorts, 'catalogue'>;
   /** Nothing where no chain is configured: wallets and deposits are then unknown paths. */
   readonly deposits: DepositPorts | undefined;
   /** Nothing where no chain is followed: attestations are then unknown paths. */
@@ -63,6 +66,9 @@ export function createApi(ports: ApiPorts): Hono {
   ]) {
     api.all(path, () => toResponse({ kind: 'method-not-allowed', allow: 'GET' }));
   }
+  addLockEndpoint(api, { ...ports.locks, catalogue: ports.catalogue }, (context) =>
+    keyOf(context, ports),
+  );
   if (ports.nodes) addNodeRoutes(api, ports.nodes);
   if (ports.deposits) addDepositEndpoints(api, ports.deposits);
   if (ports.attestation) {
@@ -137,18 +143,6 @@ async function refusalOf(
   if ('kind' in key) return key;
   const found = findModel(ports.catalogue(), { key, id });
   return 'kind' in found ? found : undefined;
-}
-
-const allows = (key: ApiKey, model: Model) => key.models?.includes(model.id) ?? true;
-
-function findModel(
-  catalogue: Catalogue,
-  { key, id }: { key: ApiKey; id: string },
-): PricedModel | Failure {
-  const model = catalogue.models.find((offered) => offered.id === id);
-  if (!model) return { kind: 'model-unknown', model: id };
-  if (!allows(key, model)) return { kind: 'model-denied', model: id };
-  return isPriced(model) ? model : { kind: 'model-unpriced', model: id };
 }
 
 function modelIdIn(path: string): string {

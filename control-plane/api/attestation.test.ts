@@ -7,6 +7,7 @@ import { reportNonce } from '../../attestation/report-nonce.ts';
 import { rootCertificate, testDevice, testKeys } from '../../attestation/testing/certificates.ts';
 import { compress, itemOf, madeUpReport } from '../../attestation/testing/evidence.ts';
 import { noLimits } from '../../domain/api-key.ts';
+import { emptyFleet } from '../../domain/fleet.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
 import { type FollowedChain, startFollowedChain } from '../../test/followed-chain.ts';
 import { until } from '../../test/until.ts';
@@ -114,6 +115,7 @@ function createTestApi() {
     ping: storage.ping,
     nodes: undefined,
     deposits: undefined,
+    locks: { fleet: () => emptyFleet, addLock: async () => true, random: () => 0 },
     receipts: undefined,
     attestation: { attestor: chain.attestor, fleet: () => atomaFleet },
     log: silentLog,

@@ -1,13 +1,12 @@
 /** The routes: before admission they decide which filters see a request, after it which model's cluster gets it. */
-import { headers, nodeEndpoints, serviceClusters } from '../../domain/names.ts';
+import { envelopeBytesMax } from '../../confidential/envelope.ts';
+import { headers, lockPath, nodeEndpoints, serviceClusters } from '../../domain/names.ts';
 import { RouteConfiguration } from '../../proto/gen/envoy/config/route/v3/route.ts';
 import {
-  RetryPolicy,
   Route,
   RouteAction,
   RouteMatch,
 } from '../../proto/gen/envoy/config/route/v3/route_components.ts';
-import { PreviousHostsPredicate } from '../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts';
 import {
   authenticationOnly,
   withBodyEdits,
@@ -15,7 +14,8 @@ import {
   withoutFilters,
   withoutKeyCheck,
 } from './filters.ts';
-import { bytesOf, duration, pack } from './proto.ts';
+import { bytesOf, duration } from './proto.ts';
+import { previousHosts, retryElsewhere, retrySameNode } from './retries.ts';
 import { largerThan, lengthWithin, method, present, refusal } from './route-parts.ts';
 import { answerWaitMsMax, type GatewaySettings, uncheckedBodyBytesMax } from './settings.ts';
 import type { Resource } from './snapshot.ts';
@@ -28,6 +28,8 @@ const inferencePaths = [
   '/v1/embeddings',
   '/v1/images/generations',
 ] as const;
+
+const sealedPaths = inferencePaths.map((path) => path.replace('/v1', '/v1/confidential'));
 
 // ext-proc may add a few fields to a body of the largest size; it must still fit the buffer that retries replay.
 const editBytesMax = 65_536;
@@ -43,6 +45,7 @@ export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'versio
         routes: [
           ...admittedRoutes(settings),
           ...inferencePaths.flatMap((path) => arrivalRoutes(path, settings)),
+          ...sealedPaths.flatMap((path) => arrivalRoutes(path, forEnvelopes(settings))),
           ...apiRoutes(),
           ...nodeRoutes(),
           // CONNECT has no path.
@@ -61,6 +64,12 @@ export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'versio
   };
 }
 
+/** No envelope is longer. */
+const forEnvelopes = (settings: GatewaySettings): GatewaySettings => ({
+  ...settings,
+  bodyBytesMax: Math.min(settings.bodyBytesMax, envelopeBytesMax),
+});
+
 const anyPath = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
 
 /** What an admitted request meets, the most specific first. Clients cannot set these headers. */
@@ -72,23 +81,33 @@ function admittedRoutes(settings: GatewaySettings): Route[] {
   };
   const json = { name: 'json', extra: [], silenceMs: settings.jsonTimeoutMs };
 
+  const pinned = {
+    extra: [headers.pinned],
+    filters: {},
+    retry: retrySameNode,
+  };
+  const retry = retryElsewhere;
+
   return [
+    { ...stream, ...pinned, name: 'pinned-stream', extra: [headers.pinned, headers.stream] },
+    { ...json, ...pinned, name: 'pinned-json' },
     {
       ...stream,
+      retry,
       name: 'edited-stream',
       extra: [headers.stream, headers.edit],
       filters: withBodyEdits,
     },
-    { ...json, name: 'edited-json', extra: [headers.edit], filters: withBodyEdits },
-    { ...stream, filters: {} },
-    { ...json, filters: {} },
-  ].map(({ name, extra, silenceMs, filters }) =>
+    { ...json, retry, name: 'edited-json', extra: [headers.edit], filters: withBodyEdits },
+    { ...stream, retry, filters: {} },
+    { ...json, retry, filters: {} },
+  ].map(({ name, extra, silenceMs, filters, retry: policyOf }) =>
     Route.fromPartial({
       name,
       match: { ...anyPath, headers: [headers.cluster, ...extra].map(present) },
       action: {
         $case: 'route',
-        value: { ...toModel(settings), retryPolicy: retryElsewhere(silenceMs) },
+        value: { ...toModel(settings), retryPolicy: policyOf(silenceMs) },
       },
       typedPerFilterConfig: filters,
       requestBodyBufferLimit: BigInt(settings.bodyBytesMax + editBytesMax),
@@ -149,6 +168,7 @@ function apiRoutes(): Route[] {
     { match: exactly('/v1/account/usage'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/wallets'), filters: authenticationOnly, methods: ['GET', 'POST'] },
     { match: exactly('/v1/wallets/challenge'), filters: authenticationOnly, methods: ['POST'] },
+    { match: exactly(lockPath), filters: authenticationOnly, methods: ['POST'] },
     { match: exactly('/v1/deposits'), filters: authenticationOnly, methods: ['GET', 'POST'] },
     { match: exactly('/health'), filters: withoutFilters, methods: ['GET'] },
   ] as const;
@@ -217,41 +237,6 @@ const toApi: RouteAction = RouteAction.fromPartial({
   },
 });
 
-// Answers by which a node says that it will not serve the request; another may.
-const retriableStatuses = [401, 423, 425, 429, 500, 502, 503, 504];
-
-/**
- * Until the first byte has reached the client, another node is tried, also where the first may have begun to work:
- * the client pays for the one that answers, and no answer at all would be worse than work done twice. A node's
- * `retry-after` is about that node, hence no wait before the next one; where all are busy it goes to the client.
- */
-function retryElsewhere(silenceMs: number): RetryPolicy {
-  return RetryPolicy.fromPartial({
-    retryOn: 'connect-failure,refused-stream,reset-before-request,reset,retriable-status-codes',
-    retriableStatusCodes: retriableStatuses,
-    numRetries: 2,
-    perTryIdleTimeout: duration(silenceMs),
-    retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
-    retryHostPredicate: [previousHosts()],
-    // Picks follow the weights: beside a node of weight 100, one of weight 1 needs a hundred picks to be found.
-    hostSelectionRetryMaxAttempts: 128n,
-  });
-}
-
-function previousHosts() {
-  return {
-    name: 'envoy.retry_host_predicates.previous_hosts',
-    configType: {
-      $case: 'typedConfig',
-      value: pack(
-        'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
-        PreviousHostsPredicate,
-        PreviousHostsPredicate.fromPartial({}),
-      ),
-    },
-  } as const;
-}
-
 /** Who the client is, is no business of a node; compressed answers could not be metered. */
 const keptFromNodes = [
   'authorization',
@@ -268,6 +253,7 @@ const keptFromNodes = [
   headers.cluster,
   headers.stream,
   headers.edit,
+  headers.pinned,
   headers.account,
   headers.key,
   headers.clientSignature,
