@@ -163,12 +163,13 @@ function apiRoutes(): Route[] {
     { match: under('/v1/receipts'), filters: authenticationOnly, methods: ['GET'] },
     { match: under('/v1/models'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/attestation/report'), filters: authenticationOnly, methods: ['GET'] },
+    // Before what is below: the first match decides.
+    { match: exactly(lockPath), filters: authenticationOnly, methods: ['POST'] },
     { match: below('/v1/nodes'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/account'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/account/usage'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/wallets'), filters: authenticationOnly, methods: ['GET', 'POST'] },
     { match: exactly('/v1/wallets/challenge'), filters: authenticationOnly, methods: ['POST'] },
-    { match: exactly(lockPath), filters: authenticationOnly, methods: ['POST'] },
     { match: exactly('/v1/deposits'), filters: authenticationOnly, methods: ['GET', 'POST'] },
     { match: exactly('/health'), filters: withoutFilters, methods: ['GET'] },
   ] as const;
