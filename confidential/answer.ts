@@ -1,10 +1,9 @@
-/** What whole answers and stream events have in common: a ciphertext, and a signed hash of what is in it. */
-import { timingSafeEqual } from 'node:crypto';
+/** Opening what whole answers and stream events have in common: a ciphertext, and a signed hash of what is in it. */
+import { equalBytes } from '@noble/ciphers/utils.js';
 import { z } from 'zod';
 import { blake2b256 } from '../chain/blake2b.ts';
-import type { SigningKey } from '../chain/keystore.ts';
-import { signerOf, signHash } from '../chain/request-signature.ts';
-import { parseBase64, toBase64 } from './base64.ts';
+import { signerOf } from '../chain/signer.ts';
+import { parseBase64 } from './base64.ts';
 import { type ExchangeCipher, nonceBytes, tagBytes } from './cipher.ts';
 import { hashBytes } from './envelope.ts';
 import { type Malformed, malformed, readJson } from './reading.ts';
@@ -16,7 +15,7 @@ export type AnswerText = {
   readonly nonce: Uint8Array;
   readonly ciphertext: Uint8Array;
   readonly hash: Uint8Array;
-  readonly signature: string;
+  readonly signature: Uint8Array;
   /** In clear and of no signer: what billing sees. Nothing where the node told nothing. */
   readonly usage: unknown;
 };
@@ -57,9 +56,9 @@ export function parseAnswer(text: string): AnswerText | Malformed {
   }
   const hash = parseBase64(value.response_hash);
   if (hash?.length !== hashBytes) return malformed('response_hash', `base64 of ${hashBytes} bytes`);
-  const { signature, usage } = value;
-  if (!parseBase64(signature)) return malformed('signature', 'base64 of a signature');
-  return { nonce, ciphertext, hash, signature, usage };
+  const signature = parseBase64(value.signature);
+  if (!signature) return malformed('signature', 'base64 of a signature');
+  return { nonce, ciphertext, hash, signature, usage: value.usage };
 }
 
 /** Opens what was read, and checks the hash and the signature over the plaintext. */
@@ -71,34 +70,8 @@ export function openAnswer(
   const { isNonceRepeated } = options;
   const plaintext = options.cipher.open(answer);
   if (!plaintext) return { kind: 'undecryptable' };
-  if (!timingSafeEqual(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
+  if (!equalBytes(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
   const signerAddress = signerOf(hash, signature);
   if (signerAddress === undefined) return { kind: 'signature-invalid' };
   return { kind: 'opened', plaintext, signerAddress, usage, isNonceRepeated };
-}
-
-export type AnswerToSeal = {
-  /** The JSON of the backend, usage included, without signature. */
-  readonly plaintext: Uint8Array;
-  /** Compact JSON; nothing for pictures, and for the chunks before the one that carries it. */
-  readonly usage: string | undefined;
-};
-
-/** The members of an answer as JSON texts; their order differs between whole answers and events. */
-export function sealMembers(
-  plaintext: Uint8Array,
-  options: {
-    readonly cipher: ExchangeCipher;
-    readonly key: SigningKey;
-    readonly nonce: Uint8Array;
-  },
-) {
-  const { cipher, key, nonce } = options;
-  const hash = blake2b256(plaintext);
-  return {
-    nonce: `"nonce":"${toBase64(nonce)}"`,
-    ciphertext: `"ciphertext":"${toBase64(cipher.seal({ nonce, plaintext }))}"`,
-    hash: `"response_hash":"${toBase64(hash)}"`,
-    signature: `"signature":"${signHash(key, hash)}"`,
-  };
 }

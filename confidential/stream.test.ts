@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkResponse } from '../chain/response-signature.ts';
+import { createStreamSealer } from './answer-sealing.ts';
 import { readEnvelope } from './envelope.ts';
 import { openRequest } from './request.ts';
-import { createStreamReader, createStreamSealer } from './stream.ts';
+import { createStreamReader } from './stream.ts';
 import { createStreamNonces, noncesRememberedMax } from './stream-nonces.ts';
 import { nodePair, nodeSigner, sealSample, seededBytes } from './testing/samples.ts';
 

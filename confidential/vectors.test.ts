@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { signerOf } from '../chain/request-signature.ts';
 import { stackSmallId } from '../domain/chain-ids.ts';
+import { createStreamSealer, sealResponse } from './answer-sealing.ts';
 import { createExchangeCipher } from './cipher.ts';
 import { readEnvelope } from './envelope.ts';
 import { createKeyPair, deriveExchangeKey } from './keys.ts';
 import { openRequest, sealRequest } from './request.ts';
-import { openResponse, sealResponse } from './response.ts';
-import { createStreamReader, createStreamSealer } from './stream.ts';
+import { openResponse } from './response.ts';
+import { createStreamReader } from './stream.ts';
 import { fixedBytes, hex, signingKey } from './testing/samples.ts';
 import {
   twinKey,
