@@ -6,6 +6,7 @@ import { signResponse } from '../chain/response-signature.ts';
 import { toBase64 } from './base64.ts';
 import { type ExchangeCipher, nonceBytes } from './cipher.ts';
 import type { RandomBytes } from './keys.ts';
+import { numberedNonce } from './stream-nonces.ts';
 
 export type AnswerToSeal = {
   /** The JSON of the backend, usage included, without signature. */
@@ -46,7 +47,7 @@ export function createStreamSealer(options: {
   let known: string | undefined;
 
   function nextNonce(): Uint8Array {
-    const nonce = options.nonces === 'shared' ? first : nonceOf(first, chunks);
+    const nonce = options.nonces === 'shared' ? first : numberedNonce(first, chunks);
     chunks += 1;
     return nonce;
   }
@@ -66,14 +67,6 @@ export function createStreamSealer(options: {
       return signResponse(key, `{${sealed.ciphertext},${sealed.nonce},"usage":${usage}}`);
     },
   };
-}
-
-/** The first nonce with the chunk's number in its last four bytes, so that none comes twice. */
-function nonceOf(first: Uint8Array, chunk: number): Uint8Array {
-  const nonce = Uint8Array.from(first);
-  const view = new DataView(nonce.buffer);
-  view.setUint32(nonceBytes - 4, view.getUint32(nonceBytes - 4) ^ chunk);
-  return nonce;
 }
 
 /** The members of an answer as JSON texts; their order differs between whole answers and events. */

@@ -9,7 +9,7 @@ import { hashBytes } from './envelope.ts';
 import { type Malformed, malformed, readJson } from './reading.ts';
 
 /** Pictures as base64 within base64 fit. */
-const answerCharsMax = 64 * 1024 * 1024;
+export const answerCharsMax = 64 * 1024 * 1024;
 
 export type AnswerText = {
   readonly nonce: Uint8Array;
@@ -23,6 +23,7 @@ export type AnswerText = {
 export type OpenedAnswer = {
   readonly kind: 'opened';
   readonly plaintext: Uint8Array;
+  readonly nonce: Uint8Array;
   /** Who signed; whether that is the node is the caller's to compare. */
   readonly signerAddress: string;
   readonly usage: unknown;
@@ -66,12 +67,12 @@ export function openAnswer(
   answer: AnswerText,
   options: { readonly cipher: ExchangeCipher; readonly isNonceRepeated: boolean },
 ): OpenedAnswer | AnswerFault {
-  const { hash, signature, usage } = answer;
+  const { nonce, hash, signature, usage } = answer;
   const { isNonceRepeated } = options;
   const plaintext = options.cipher.open(answer);
   if (!plaintext) return { kind: 'undecryptable' };
   if (!equalBytes(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
   const signerAddress = signerOf(hash, signature);
   if (signerAddress === undefined) return { kind: 'signature-invalid' };
-  return { kind: 'opened', plaintext, signerAddress, usage, isNonceRepeated };
+  return { kind: 'opened', plaintext, nonce, signerAddress, usage, isNonceRepeated };
 }

@@ -32,8 +32,9 @@ export function createStreamReader(cipher: ExchangeCipher) {
       const signerAddress = signerOfEvent(data, answer);
       const plaintext = signerAddress === undefined ? undefined : cipher.open(answer);
       if (signerAddress === undefined || !plaintext) return opened;
-      const { usage } = answer;
-      return { kind: 'opened', plaintext, signerAddress, usage, isNonceRepeated, signed: 'event' };
+      const { nonce, usage } = answer;
+      const signed = 'event';
+      return { kind: 'opened', plaintext, nonce, signerAddress, usage, isNonceRepeated, signed };
     },
     /** Events so far whose nonce had been used before. */
     repeatedNonces: nonces.repeated,
