@@ -34,10 +34,13 @@ const models: readonly ServedModel[] = [
 type Middleman = {
   lock?(lock: Record<string, unknown>): Record<string, unknown>;
   envelope?(body: string): string;
+  path?(path: string): string;
   /** The body of a whole answer, or the bytes of a stream. */
   answer?(bytes: Buffer): Buffer;
   /** In place of the node: a status and a body. */
   instead?: { readonly status: number; readonly body: string } | undefined;
+  /** What a browser is shown at `/page`, on the relay's own origin. */
+  page?: string;
 };
 
 export type Relay = {
@@ -69,6 +72,7 @@ export async function startRelay(options: { readonly nonces?: NoncePolicy } = {}
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await textOf(request);
     const path = request.url ?? '';
+    if (path === '/page') return void response.end(state.middleman.page);
     if (path === '/v1/models') return sendJson(response, { object: 'list', data: models });
     if (path === '/v1/nodes/lock') {
       state.locks += 1;
@@ -81,7 +85,8 @@ export async function startRelay(options: { readonly nonces?: NoncePolicy } = {}
   }
 
   async function carry(exchange: { response: ServerResponse; path: string; body: string }) {
-    const { response, path, body } = exchange;
+    const { response, body } = exchange;
+    const path = state.middleman.path?.(exchange.path) ?? exchange.path;
     const left = new AbortController();
     response.on('close', () => left.abort());
     const answer = await fetch(`${node.url}${path}`, {
