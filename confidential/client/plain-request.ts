@@ -12,7 +12,7 @@ export type PlainRequest = {
   /** What the caller wants. */
   readonly isStream: boolean;
   readonly usageWanted: boolean;
-  /** Tokens of output at most, where the caller says it. */
+  /** Tokens of output at most, over all choices, where the caller says it. */
   readonly outputTokensMax: bigint | undefined;
   readonly bytes: Uint8Array;
 };
@@ -42,7 +42,7 @@ export function readPlainRequest(
     model,
     isStream: stream === true,
     usageWanted: isObject(options) && options.include_usage === true,
-    outputTokensMax: tokensOf(json.max_completion_tokens) ?? tokensOf(json.max_tokens),
+    outputTokensMax: outputTokensOf(json),
     bytes,
   };
 }
@@ -50,7 +50,14 @@ export function readPlainRequest(
 const refusal = (options: Parameters<typeof refusalOf>[0]) =>
   ({ kind: 'refused', response: refusalOf(options) }) as const;
 
-const tokensOf = (value: unknown) =>
+/** What the envelope states: more than a model lets in by default has to be. */
+function outputTokensOf(json: JsonObject): bigint | undefined {
+  const each = countOf(json.max_completion_tokens) ?? countOf(json.max_tokens);
+  const total = each === undefined ? undefined : each * (countOf(json.n) ?? 1n);
+  return total === undefined || BigInt.asUintN(64, total) !== total ? undefined : total;
+}
+
+const countOf = (value: unknown) =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
     ? BigInt(value)
     : undefined;

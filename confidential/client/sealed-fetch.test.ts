@@ -97,6 +97,7 @@ describe('an unchanged SDK', () => {
       answer.choices.map(({ message }) => message.content);
     expect(texts(stream)).toEqual(texts(whole));
     expect(texts(whole)).toHaveLength(3);
+    expect(relay.carried.map(({ body }) => JSON.parse(body).num_compute_units)).toEqual([36, 36]);
   });
 
   it('completes, embeds and paints', async () => {
