@@ -35,6 +35,8 @@ export const networkNodeSchema = z.strictObject({
   models: z.array(z.string()).min(1),
   port: z.int().min(0).max(65_535).default(0),
   pace: paceChangeSchema.default({}),
+  /** Of sealed streams; `shared` is what the published node does. */
+  nonces: z.enum(['shared', 'unique']).default('shared'),
 });
 
 export type NetworkModel = z.infer<typeof networkModelSchema>;

@@ -118,7 +118,8 @@ async function startMember(
   const stacks = served.map(({ id }) => market.issue(spec.id, id));
   const { keepAliveMs } = options;
   const silence = keepAliveMs === undefined ? {} : { keepAliveMs };
-  return { spec, kind: 'atoma', handle: await createAtomaNode({ ...common, ...silence, stacks }) };
+  const node = { ...common, ...silence, nonces: spec.nonces, stacks };
+  return { spec, kind: 'atoma', handle: await createAtomaNode(node) };
 }
 
 function entryOf(
