@@ -15,7 +15,7 @@ export type AnswerText = {
   readonly nonce: Uint8Array;
   readonly ciphertext: Uint8Array;
   readonly hash: Uint8Array;
-  readonly signature: Uint8Array;
+  readonly signature: string;
   /** In clear and of no signer: what billing sees. Nothing where the node told nothing. */
   readonly usage: unknown;
 };
@@ -57,9 +57,15 @@ export function parseAnswer(text: string): AnswerText | Malformed {
   }
   const hash = parseBase64(value.response_hash);
   if (hash?.length !== hashBytes) return malformed('response_hash', `base64 of ${hashBytes} bytes`);
-  const signature = parseBase64(value.signature);
-  if (!signature) return malformed('signature', 'base64 of a signature');
-  return { nonce, ciphertext, hash, signature, usage: value.usage };
+  const { signature, usage } = value;
+  if (!parseBase64(signature)) return malformed('signature', 'base64 of a signature');
+  return { nonce, ciphertext, hash, signature, usage };
+}
+
+/** Who signed the hash that the answer names; nothing where nobody did. */
+export function signerOfHash({ hash, signature }: AnswerText): string | undefined {
+  const signed = parseBase64(signature);
+  return signed && signerOf(hash, signed);
 }
 
 /** Opens what was read, and checks the hash and the signature over the plaintext. */
@@ -67,12 +73,12 @@ export function openAnswer(
   answer: AnswerText,
   options: { readonly cipher: ExchangeCipher; readonly isNonceRepeated: boolean },
 ): OpenedAnswer | AnswerFault {
-  const { nonce, hash, signature, usage } = answer;
+  const { nonce, hash, usage } = answer;
   const { isNonceRepeated } = options;
   const plaintext = options.cipher.open(answer);
   if (!plaintext) return { kind: 'undecryptable' };
   if (!equalBytes(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
-  const signerAddress = signerOf(hash, signature);
+  const signerAddress = signerOfHash(answer);
   if (signerAddress === undefined) return { kind: 'signature-invalid' };
   return { kind: 'opened', plaintext, nonce, signerAddress, usage, isNonceRepeated };
 }

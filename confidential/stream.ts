@@ -1,13 +1,13 @@
 /** Streams: every event is one sealed and signed chunk, which the client opens (Atoma node protocol, sections 10 and 11). */
 import { equalBytes } from '@noble/ciphers/utils.js';
 import { blake2b256 } from '../chain/blake2b.ts';
-import { signerOf } from '../chain/signer.ts';
 import {
   type AnswerFault,
   type AnswerText,
   type OpenedAnswer,
   openAnswer,
   parseAnswer,
+  signerOfHash,
 } from './answer.ts';
 import type { ExchangeCipher } from './cipher.ts';
 import { createStreamNonces } from './stream-nonces.ts';
@@ -44,7 +44,7 @@ export function createStreamReader(cipher: ExchangeCipher) {
 const tailPattern = /,"signature":"[A-Za-z0-9+/=]+","response_hash":"[A-Za-z0-9+/=]+"\}\s*$/;
 
 /** Who signed the event as it stands, without the two members at its end. */
-function signerOfEvent(data: string, { hash, signature }: AnswerText): string | undefined {
+function signerOfEvent(data: string, answer: AnswerText): string | undefined {
   const signed = data.replace(tailPattern, '}');
-  return equalBytes(blake2b256(signed), hash) ? signerOf(hash, signature) : undefined;
+  return equalBytes(blake2b256(signed), answer.hash) ? signerOfHash(answer) : undefined;
 }
