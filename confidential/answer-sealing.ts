@@ -31,8 +31,17 @@ export function sealResponse(
   return `{${members.join(',')}}`;
 }
 
-/** `shared` is what the published node does, and what breaks its secrecy; every client reads `unique` as well. */
-export type NoncePolicy = 'shared' | 'unique';
+/**
+ * `shared` is what the published node does, and what breaks its secrecy; every client reads the others as well. `numbered`
+ * lets a client notice events that are missing or out of turn.
+ */
+export type NoncePolicy = 'shared' | 'unique' | 'numbered';
+
+const nonceOfEvent = {
+  shared: (first) => first,
+  unique: maskedNonce,
+  numbered: numberedNonce,
+} as const satisfies Record<NoncePolicy, (first: Uint8Array, event: number) => Uint8Array>;
 
 /** Seals the chunks of one stream, in order; each result is the data of one event. */
 export function createStreamSealer(options: {
@@ -47,7 +56,7 @@ export function createStreamSealer(options: {
   let known: string | undefined;
 
   function nextNonce(): Uint8Array {
-    const nonce = options.nonces === 'shared' ? first : numberedNonce(first, chunks);
+    const nonce = nonceOfEvent[options.nonces](first, chunks);
     chunks += 1;
     return nonce;
   }
@@ -67,6 +76,14 @@ export function createStreamSealer(options: {
       return signResponse(key, `{${sealed.ciphertext},${sealed.nonce},"usage":${usage}}`);
     },
   };
+}
+
+/** The first nonce with the event's number in its last four bytes by XOR, so that none comes twice. */
+function maskedNonce(first: Uint8Array, event: number): Uint8Array {
+  const nonce = Uint8Array.from(first);
+  const view = new DataView(nonce.buffer);
+  view.setUint32(nonceBytes - 4, view.getUint32(nonceBytes - 4) ^ event);
+  return nonce;
 }
 
 /** The members of an answer as JSON texts; their order differs between whole answers and events. */

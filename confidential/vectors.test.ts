@@ -98,7 +98,11 @@ describe('the published answer', () => {
   });
 
   it('is opened by its client', () => {
-    expect(openResponse(sealed, cipher())).toEqual({ ...opened(text), isNonceRepeated: false });
+    expect(openResponse(sealed, cipher())).toEqual({
+      ...opened(text),
+      nonce: new Uint8Array(hex(nonceHex)),
+      isNonceRepeated: false,
+    });
   });
 
   it('is what the twin seals and opens', () => {
@@ -136,8 +140,10 @@ describe.each(['shared', 'unique'] as const)('the published stream with %s nonce
     const reader = createStreamReader(cipher());
     for (const [index, { plaintext: text }] of streams.chunks.entries()) {
       const isNonceRepeated = nonces === 'shared' && index > 0;
-      const expected = { ...opened(text), isNonceRepeated, signed: 'plaintext' };
-      expect(reader.open(events[index] ?? '')).toEqual(expected);
+      const event = events[index] ?? '';
+      const nonce = new Uint8Array(Buffer.from(JSON.parse(event).nonce, 'base64'));
+      const expected = { ...opened(text), nonce, isNonceRepeated, signed: 'plaintext' };
+      expect(reader.open(event)).toEqual(expected);
     }
     expect(reader.repeatedNonces()).toBe(nonces === 'shared' ? 2 : 0);
   });

@@ -36,7 +36,7 @@ export const networkNodeSchema = z.strictObject({
   port: z.int().min(0).max(65_535).default(0),
   pace: paceChangeSchema.default({}),
   /** Of sealed streams; `shared` is what the published node does. */
-  nonces: z.enum(['shared', 'unique']).default('shared'),
+  nonces: z.enum(['shared', 'unique', 'numbered']).default('shared'),
 });
 
 export type NetworkModel = z.infer<typeof networkModelSchema>;

@@ -1,10 +1,11 @@
 /** The caller's OpenAI request: what must be known of it before it is sealed, and the bytes that are. */
 import { applyEdits } from '../../domain/edits.ts';
+import { type Failure, toErrorAnswer } from '../../domain/failure.ts';
 import { scanObject } from '../../domain/json-scan.ts';
-import { isObject, type JsonObject } from '../../domain/request-fields.ts';
+import { type ParsedRequest, parseRequest } from '../../domain/request.ts';
 import { plaintextBytesMax } from '../envelope.ts';
 import type { RandomBytes } from '../keys.ts';
-import { refusalOf } from './refusal.ts';
+import type { SealedEndpoint } from './route.ts';
 
 export type PlainRequest = {
   readonly kind: 'plain';
@@ -17,58 +18,29 @@ export type PlainRequest = {
   readonly bytes: Uint8Array;
 };
 
-/** Reads a body, or tells what an OpenAI server would answer to it. */
+/** Reads a body, or tells what the gateway would answer if it could read it. */
 export function readPlainRequest(
+  endpoint: SealedEndpoint,
   bytes: Uint8Array,
 ): PlainRequest | { readonly kind: 'refused'; readonly response: Response } {
-  if (bytes.length > plaintextBytesMax - saltBytesMax) {
-    const message = `The body may hold at most ${plaintextBytesMax - saltBytesMax} bytes.`;
-    return refusal({ status: 413, code: 'request_too_large', param: null, message });
-  }
-  const json = parseObject(bytes);
-  if (!json)
-    return refusal({
-      status: 400,
-      code: null,
-      param: null,
-      message: 'The body must be a JSON object.',
-    });
-  const { model, stream, stream_options: options } = json;
-  if (typeof model !== 'string' || model === '') {
-    return refusal({ status: 400, code: null, param: 'model', message: '"model" must be a text.' });
-  }
-  return {
-    kind: 'plain',
-    model,
-    isStream: stream === true,
-    usageWanted: isObject(options) && options.include_usage === true,
-    outputTokensMax: outputTokensOf(json),
-    bytes,
-  };
+  const limitBytes = plaintextBytesMax - saltBytesMax;
+  if (bytes.length > limitBytes) return refused({ kind: 'body-too-large', limitBytes });
+  const parsed = parseRequest(endpoint, bytes);
+  if ('kind' in parsed) return refused(parsed);
+  const { model, stream, usageWanted } = parsed;
+  const outputTokensMax = outputTokensOf(parsed);
+  return { kind: 'plain', model, isStream: stream, usageWanted, outputTokensMax, bytes };
 }
 
-const refusal = (options: Parameters<typeof refusalOf>[0]) =>
-  ({ kind: 'refused', response: refusalOf(options) }) as const;
+function refused(failure: Failure) {
+  const { status, headers, body } = toErrorAnswer(failure);
+  return { kind: 'refused', response: new Response(body, { status, headers }) } as const;
+}
 
 /** What the envelope states: more than a model lets in by default has to be. */
-function outputTokensOf(json: JsonObject): bigint | undefined {
-  const each = countOf(json.max_completion_tokens) ?? countOf(json.max_tokens);
-  const total = each === undefined ? undefined : each * (countOf(json.n) ?? 1n);
-  return total === undefined || BigInt.asUintN(64, total) !== total ? undefined : total;
-}
-
-const countOf = (value: unknown) =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-    ? BigInt(value)
-    : undefined;
-
-function parseObject(bytes: Uint8Array): JsonObject | undefined {
-  try {
-    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return isObject(json) ? json : undefined;
-  } catch {
-    return undefined;
-  }
+function outputTokensOf({ outputTokensAsked, choices }: ParsedRequest): bigint | undefined {
+  const total = outputTokensAsked === undefined ? undefined : outputTokensAsked * choices;
+  return total !== undefined && Number.isSafeInteger(total) ? BigInt(total) : undefined;
 }
 
 /** The same request for one whole answer; all else stays byte for byte. */

@@ -47,7 +47,8 @@ export function sealedFetch(options: SealedFetchOptions): typeof fetch {
     const route = routeOf(request, options.baseUrl);
     const headers = headersFor(request, options.apiKey);
     if (route.kind === 'pass') return await send(route.url, { ...init, headers });
-    const read = readPlainRequest(new Uint8Array(await request.arrayBuffer()));
+    const body = new Uint8Array(await request.arrayBuffer());
+    const read = readPlainRequest(route.endpoint, body);
     if (read.kind === 'refused') return read.response;
     headers.set('content-type', 'application/json');
     const post = (url: string, body: string) =>

@@ -92,7 +92,7 @@ it('the client can be imported where it is installed', async () => {
     const { sealedFetch, UnprovenError } = await import('atoma-proxy/sealed-fetch');
     const { connectChainView } = await import('atoma-proxy/chain-view');
     const call = sealedFetch({ trust: { kind: 'keys', keys: {} }, baseUrl: '${relay.baseUrl}' });
-    const body = JSON.stringify({ model: '${chatModel}', messages: [] });
+    const body = JSON.stringify({ model: '${chatModel}', messages: [{ role: 'user', content: 'hi' }] });
     const error = await call('http://x/v1/chat/completions', { method: 'POST', body }).catch((one) => one);
     console.log(typeof connectChainView, error instanceof UnprovenError, error.unproven);`;
   const started = run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder });

@@ -61,7 +61,7 @@ export async function startRelay(options: { readonly nonces?: NoncePolicy } = {}
     id: 'sealed',
     models,
     stacks: [{ id: String(stack), owner: owner.address, units: 1_000_000_000 }],
-    nonces: options.nonces ?? 'unique',
+    nonces: options.nonces ?? 'numbered',
   });
   const state = { middleman: {} as Middleman, locks: 0 };
   const carried: { path: string; body: string }[] = [];
