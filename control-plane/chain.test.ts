@@ -117,6 +117,7 @@ describe('the source of the chain', () => {
         protocol: 'atoma',
         weight: 100,
         signerAddress: ada.address,
+        sealingKey: '',
         models: [{ model: 'test-model', stacks: [] }],
       },
     ]);

@@ -87,6 +87,7 @@ const publisher = new Publisher({
     return new Map(stacks.map((stack) => [stack.id, stack]));
   },
   syncStacks: storage.unitPool.syncStacks,
+  publishSealingKeys: storage.nodeLocks.publishKeys,
   observe: createObserver(metrics),
   nowMs: () => performance.now(),
   log,
@@ -126,6 +127,11 @@ const api = await startApiServer(
     findKey: storage.apiKeys.get,
     findAccount: storage.accounts.get,
     usagePage: storage.usage.page,
+    locks: {
+      fleet: () => publisher.fleet,
+      addLock: storage.nodeLocks.add,
+      random: () => Math.random(),
+    },
     nodes: chain?.desk,
     deposits: chain?.deposits,
     ping: storage.ping,

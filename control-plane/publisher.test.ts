@@ -62,6 +62,9 @@ function createRecorded() {
         stacksKnown.set(id, { used, refused, live: refused === 'no' });
       }
     },
+    async publishSealingKeys() {
+      reach();
+    },
     observe: () => undefined,
     nowMs: () => performance.now(),
     log: silentLog,

@@ -37,6 +37,8 @@ export type PublisherPorts = {
   readonly listPrices: () => Promise<Prices>;
   readonly stackUse: (model: string) => Promise<StackUse>;
   readonly syncStacks: (model: string, stacks: readonly Stack[]) => Promise<void>;
+  /** The keys to which nodes' requests are sealed now. */
+  readonly publishSealingKeys: (keys: readonly string[]) => Promise<void>;
   /** For metrics. */
   readonly observe: (seen: Seen) => void;
   readonly nowMs: () => number;
@@ -53,6 +55,8 @@ export class Publisher {
   #configured: Fleet = emptyFleet;
   #configuredVersion = '';
   #catalogue: Catalogue = emptyCatalogue;
+  #chosen: Fleet = emptyFleet;
+  #keys = { version: '', publishedMs: 0 };
   #leaving: readonly LeavingModel[] = [];
   #store: 'reached' | 'away' = 'reached';
   #asked = 0;
@@ -66,6 +70,11 @@ export class Publisher {
   /** The catalogue as it was last derived, whether or not Redis could take it. */
   get catalogue(): Catalogue {
     return this.#catalogue;
+  }
+
+  /** The nodes that can be called now, each with the stacks that can pay. */
+  get fleet(): Fleet {
+    return this.#chosen;
   }
 
   setFleet(fleet: Fleet): void {
@@ -112,6 +121,7 @@ export class Publisher {
   async #publish(discovered: Fleet): Promise<void> {
     const isStacksKnown = await this.#tryStore(() => this.#readUses(discovered));
     const fleet = chooseStacks(discovered, this.#uses);
+    this.#chosen = fleet;
     const isNew = this.#configure(fleet);
     const isStored = await this.#tryStore(async () => {
       this.#prices = await this.#ports.listPrices();
@@ -122,7 +132,11 @@ export class Publisher {
     if (isNew) await this.#ports.untilAccepted(acceptWaitMs);
     // Without the operator's prices nothing may be offered: the discovered ones could be lower.
     const isPublished =
-      isStored && (await this.#tryStore(() => this.#publishCatalogue(catalogue, fleet)));
+      isStored &&
+      (await this.#tryStore(async () => {
+        await this.#publishKeys(discovered);
+        await this.#publishCatalogue(catalogue, fleet);
+      }));
     if (isPublished) this.#startGrace();
     this.#report(isStacksKnown && isPublished);
   }
@@ -175,6 +189,17 @@ export class Publisher {
     await this.#ports.publish(catalogue);
     const { version, models } = catalogue;
     this.#ports.log.info({ version, models: models.length }, 'catalogue published');
+  }
+
+  /** Again from time to time, since Redis may have lost them. */
+  async #publishKeys({ nodes }: Fleet): Promise<void> {
+    const keys = nodes.flatMap(({ sealingKey }) => (sealingKey === '' ? [] : [sealingKey]));
+    const version = fingerprintOf(keys);
+    const nowMs = this.#ports.nowMs();
+    const isFresh = nowMs - this.#keys.publishedMs < verifyMs;
+    if (version === this.#keys.version && isFresh) return;
+    await this.#ports.publishSealingKeys(keys);
+    this.#keys = { version, publishedMs: nowMs };
   }
 
   async #syncPools(fleet: Fleet): Promise<void> {

@@ -47,6 +47,7 @@ export function testFleet(options: {
       protocol: 'openai',
       weight: 100,
       signerAddress: '',
+      sealingKey: '',
       models: models.map((model) => ({ model, stacks: [] })),
     })),
   };

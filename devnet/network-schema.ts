@@ -53,6 +53,8 @@ export type NetworkDocument = {
     readonly protocol: NetworkNode['protocol'];
     readonly weight: number;
     readonly signer_address: string;
+    /** Base64; empty where the node opens nothing. */
+    readonly sealing_key: string;
     readonly models: readonly {
       readonly id: string;
       readonly stacks: readonly { readonly id: string; readonly units: number }[];

@@ -134,6 +134,7 @@ function entryOf(
     protocol,
     weight,
     signer_address: isAtoma ? handle.signerAddress : '',
+    sealing_key: isAtoma ? handle.sealingKey() : '',
     models: models.map((model) => ({
       id: model,
       stacks: isAtoma ? market.list(handle, model) : [],

@@ -35,6 +35,9 @@ const exchange: fc.Arbitrary<Exchange> = fc.record({
   units: count,
   startedMs: count,
   edits: fc.array(fc.record({ offset: count, length: count, text: fc.string() })),
+  sealed: fc.option(fc.record({ nodeId: fc.string(), stackId: fc.string(), nonce: fc.string() }), {
+    nil: undefined,
+  }),
 });
 
 describe('an exchange as JSON', () => {

@@ -1,5 +1,5 @@
 /** An exchange as one JSON text, as Envoy carries it from ext-authz to ext-proc; amounts are decimal strings. */
-import type { BodyEdit, Exchange } from './exchange.ts';
+import type { BodyEdit, Exchange, SealedTo } from './exchange.ts';
 import { type Endpoint, endpoints } from './model.ts';
 import { type PicoUsd, picoUsd } from './money.ts';
 import type { Price } from './price.ts';
@@ -41,6 +41,7 @@ function toExchange(json: JsonObject): Exchange {
     units: toCount(json.units),
     startedMs: toCount(json.startedMs),
     edits: toList(json.edits).map((edit) => toEdit(toObject(edit))),
+    sealed: json.sealed === undefined ? undefined : toSealed(toObject(json.sealed)),
   };
 }
 
@@ -69,6 +70,12 @@ const toEdit = (json: JsonObject): BodyEdit => ({
   offset: toCount(json.offset),
   length: toCount(json.length),
   text: toText(json.text),
+});
+
+const toSealed = (json: JsonObject): SealedTo => ({
+  nodeId: toText(json.nodeId),
+  stackId: toText(json.stackId),
+  nonce: toText(json.nonce),
 });
 
 function toText(value: unknown): string {

@@ -11,6 +11,15 @@ export type BodyEdit = {
   readonly text: string;
 };
 
+/** The one node to which a request is sealed, and what of its envelope an answer is judged by. */
+export type SealedTo = {
+  readonly nodeId: string;
+  /** Pays, whatever other stack the node has by now. */
+  readonly stackId: string;
+  /** The nonce of the request in base64; no answer may use it again. */
+  readonly nonce: string;
+};
+
 export type Exchange = {
   readonly requestId: string;
   readonly accountId: string;
@@ -30,4 +39,6 @@ export type Exchange = {
   readonly units: number;
   readonly startedMs: number;
   readonly edits: readonly BodyEdit[];
+  /** Nothing where the request is in clear. */
+  readonly sealed: SealedTo | undefined;
 };

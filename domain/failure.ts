@@ -8,6 +8,10 @@ export type Failure =
   | { readonly kind: 'key-expired' }
   | { readonly kind: 'wallet-unproved' }
   | { readonly kind: 'wallet-taken' }
+  | { readonly kind: 'lock-missing' }
+  | { readonly kind: 'locks-exceeded'; readonly limit: number; readonly retryAfterMs: number }
+  | { readonly kind: 'sealed-oversized'; readonly limitTokens: number }
+  | { readonly kind: 'sealed-failed' }
   | { readonly kind: 'scope-denied'; readonly scope: string }
   | { readonly kind: 'model-denied'; readonly model: string }
   | { readonly kind: 'request-invalid'; readonly param: string | null; readonly message: string }
@@ -59,6 +63,7 @@ export const answers = {
   'endpoint-unsupported': { status: 400, code: 'unsupported_endpoint', ...invalid },
   'context-exceeded': { status: 400, code: 'context_length_exceeded', ...invalid },
   'tokens-oversized': { status: 400, code: 'request_above_token_limit', ...invalid },
+  'sealed-oversized': { status: 400, code: 'request_above_lock', ...invalid },
   'node-refused': { status: 400, code: 'node_refused', ...invalid },
   'key-missing': { status: 401, code: 'invalid_api_key', ...invalid },
   'key-invalid': { status: 401, code: 'invalid_api_key', ...invalid },
@@ -75,8 +80,16 @@ export const answers = {
   'model-unpriced': { status: 404, code: 'model_not_found', ...invalid },
   'method-not-allowed': { status: 405, code: null, ...invalid },
   'wallet-taken': { status: 409, code: 'wallet_taken', ...invalid },
+  'lock-missing': { status: 409, code: 'node_lock_missing', ...invalid },
   'body-too-large': { status: 413, code: 'request_too_large', ...invalid },
   'content-type-unsupported': { status: 415, code: null, ...invalid },
+  // Outside of what clients repeat by themselves: the same envelope cannot go anywhere else.
+  'sealed-failed': {
+    status: 424,
+    type: 'server_error',
+    code: 'locked_node_failed',
+    retryable: false,
+  },
   'balance-held': {
     status: 429,
     type: 'insufficient_quota',
@@ -102,6 +115,7 @@ export const answers = {
     retryable: true,
   },
   'tokens-exceeded': { status: 429, type: 'tokens', code: 'rate_limit_exceeded', retryable: true },
+  'locks-exceeded': { status: 429, type: 'requests', code: 'rate_limit_exceeded', retryable: true },
   'node-busy': { status: 429, type: 'requests', code: 'rate_limit_exceeded', retryable: true },
   internal: { status: 500, type: 'server_error', code: 'internal_error', retryable: true },
   'node-failed': { status: 502, type: 'server_error', code: 'upstream_error', retryable: true },
@@ -196,6 +210,13 @@ const texts: Texts = {
   'wallet-unproved': () =>
     'This is not an open challenge of the account, signed by its wallet. Ask for a new one.',
   'wallet-taken': () => 'The wallet is linked to another account.',
+  'lock-missing': () =>
+    'No lock of this account fits the request: it has expired or was used, or the node has another key by now. Lock a node again and seal the request anew.',
+  'locks-exceeded': ({ limit }) => `This account may have ${limit} locks that are not used yet.`,
+  'sealed-oversized': ({ limitTokens }) =>
+    `The sealed request used more than the ${limitTokens} tokens that it was let in with. State more in "num_compute_units".`,
+  'sealed-failed': () =>
+    'The locked node did not answer this request. Lock a node again and seal the request anew.',
   'scope-denied': ({ scope }) => `The API key may not use "${scope}".`,
   'model-denied': ({ model }) => `The API key may not use the model "${model}".`,
   'request-invalid': ({ message }) => message,

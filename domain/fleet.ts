@@ -27,6 +27,8 @@ export type FleetNode = {
   readonly weight: number;
   /** Sui address whose key signs this node's answers; empty where answers are unsigned. */
   readonly signerAddress: string;
+  /** The X25519 key in base64 to which requests for this node are sealed; empty where none is known to be in use. */
+  readonly sealingKey: string;
   readonly models: readonly NodeModel[];
 };
 

@@ -35,6 +35,7 @@ function exchangeWith(changes: Partial<Exchange>): Exchange {
     units: 0,
     startedMs: 0,
     edits: [],
+    sealed: undefined,
     ...changes,
   };
 }
@@ -45,6 +46,7 @@ const seen: Observed = {
   reported: { ...noUsage, inputTokens: 12, cachedInputTokens: 4, outputTokens: 7 },
   outputTokens: 9,
   images: 0,
+  exceeded: false,
 };
 
 describe('a charge', () => {
@@ -58,6 +60,15 @@ describe('a charge', () => {
     const charge = chargeFor(exchangeWith({}), { ...seen, reported: 'implausible' });
     expect(charge.usage).toEqual({ ...noUsage, inputTokens: 20, outputTokens: 9 });
     expect(charge.estimated).toBe(true);
+  });
+
+  it('is all that is held where a sealed request used more, though nothing was delivered', () => {
+    const observed = { ...seen, delivered: false, exceeded: true, ending: 'refused' } as const;
+    const exchange = exchangeWith({});
+    expect(chargeFor(exchange, observed)).toMatchObject({
+      kind: 'settle',
+      cost: exchange.reserved,
+    });
   });
 
   it('is prompt and delivered tokens where the caller left', () => {
@@ -136,10 +147,11 @@ describe('a charge', () => {
       estimatedInputTokens: count,
     });
     fc.assert(
-      fc.property(scenes, ({ claimed, ending, delivered, outputTokens, images, ...scene }) => {
+      fc.property(scenes, fc.boolean(), (drawn, exceeded) => {
+        const { claimed, ending, delivered, outputTokens, images, ...scene } = drawn;
         const reserved = costBoundOf(scene.price, scene.bound);
         const reported = parseNodeUsage(claimed, scene.bound);
-        const observed = { ending, delivered, outputTokens, images, reported };
+        const observed = { ending, delivered, outputTokens, images, reported, exceeded };
         const { cost } = chargeFor(exchangeWith({ ...scene, reserved }), observed);
         expect(cost >= 0n && cost <= reserved).toBe(true);
       }),

@@ -14,6 +14,8 @@ export type Observed = {
   /** The gateway's own count of what was delivered. */
   readonly outputTokens: number;
   readonly images: number;
+  /** Whether a sealed request used more than it was let in with. */
+  readonly exceeded: boolean;
 };
 
 export type Charge = {
@@ -29,6 +31,8 @@ const nothing: Charge = { kind: 'release', usage: noUsage, cost: picoUsd(0n), es
 
 /** Charges for what was delivered, never more than is held; an answer of which nothing was delivered costs nothing. */
 export function chargeFor(exchange: Exchange, observed: Observed): Charge {
+  // All that is held, though nothing may have been delivered: otherwise units would be free for whoever hides what he asks.
+  if (observed.exceeded) return charge(exchange, { ...exchange.bound, cachedInputTokens: 0 }, true);
   if (!observed.delivered) return nothing;
   // Half of a JSON text is of no use; a caller who left chose to have no more of it.
   const isWhole = observed.ending === 'completed' || observed.ending === 'client-aborted';

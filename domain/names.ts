@@ -5,12 +5,17 @@ export const headers = {
   cluster: 'x-atoma-cluster',
   stream: 'x-atoma-stream',
   edit: 'x-atoma-edit',
+  /** The request is sealed to one node: no other may get it. */
+  pinned: 'x-atoma-pinned',
   account: 'x-atoma-account',
   key: 'x-atoma-key',
   requestId: 'x-request-id',
   /** A client's own `x-signature`, which Envoy moves here: only the gateway signs for nodes. */
   clientSignature: 'x-atoma-client-signature',
 } as const;
+
+/** Where callers lock a node for a sealed request. */
+export const lockPath = '/v1/nodes/lock';
 
 /** Where nodes tell of themselves, and how much they may say. Numbers in JSON take up to four bytes for one. */
 export const nodeEndpoints = {
@@ -25,10 +30,14 @@ export const nodeEndpoints = {
 /** gRPC metadata by which the first ext_authz filter says that it has no body yet and asks about the key only. */
 export const phaseMetadata = { name: 'x-atoma-phase', keyOnly: 'key' } as const;
 
-/** Dynamic metadata written by ext-authz: the exchange as one JSON string. */
+/**
+ * Dynamic metadata written by ext-authz: the exchange as one JSON string, and for a sealed request the addresses that
+ * Envoy may try in turn, `ip:port,ip:port`.
+ */
 export const exchangeMetadata = {
   namespace: 'envoy.filters.http.ext_authz',
   field: 'exchange',
+  hosts: 'hosts',
 } as const;
 
 /** Metadata of each endpoint in a load assignment; all values are strings. */
@@ -51,6 +60,9 @@ export const refusalStatuses = { signature: 401, lockedStack: 423, unavailableSt
 
 /** The cluster that holds a model's nodes. */
 export const clusterOf = (model: string) => `model:${model}`;
+
+/** Its twin, in which a sealed request finds the one node that it names, or nobody. */
+export const pinnedClusterOf = (model: string) => `pinned:${model}`;
 
 export const serviceClusters = {
   extAuthz: 'ext-authz',

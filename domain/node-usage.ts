@@ -22,6 +22,15 @@ export function parseNodeUsage(value: unknown, bound: Usage): ReportedUsage {
   return isWithin ? { ...noUsage, inputTokens, cachedInputTokens, outputTokens } : 'implausible';
 }
 
+/** Whether it says, in counts that could be, more than the bound holds. */
+export function isBeyond(value: unknown, bound: Usage): boolean {
+  if (!isRecord(value)) return false;
+  const inputTokens = countOf(value.prompt_tokens);
+  const outputTokens = countOf(value.completion_tokens ?? 0);
+  if (inputTokens === undefined || outputTokens === undefined) return false;
+  return inputTokens > bound.inputTokens || outputTokens > bound.outputTokens;
+}
+
 function cachedTokensOf(details: unknown): number | undefined {
   if (details === undefined || details === null) return 0;
   return isRecord(details) ? countOf(details.cached_tokens ?? 0) : undefined;

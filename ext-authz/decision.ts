@@ -1,17 +1,19 @@
 /** The order of the steps from a request to a verdict; every step is a port, every refusal a value. */
 import type { ApiKey } from '../domain/api-key.ts';
-import type { Exchange } from '../domain/exchange.ts';
+import type { Exchange, SealedTo } from '../domain/exchange.ts';
 import { exchangeToJson } from '../domain/exchange-json.ts';
 import type { Failure } from '../domain/failure.ts';
 import type { Endpoint } from '../domain/model.ts';
-import { clusterOf, headers as names } from '../domain/names.ts';
+import { clusterOf, headers as names, pinnedClusterOf } from '../domain/names.ts';
 import type { Reserved } from '../domain/reservation.ts';
 import type { Holding } from './hold.ts';
 import type { KeyCheck } from './key-check.ts';
-import { targetOf } from './paths.ts';
+import type { LockCheck } from './lock-check.ts';
+import { isTarget, targetOf } from './paths.ts';
 import type { Admission, AdmissionStep } from './plugin.ts';
 import type { Quote, QuoteRequest } from './quote.ts';
 import { type Header, toRateHeaders } from './rate-headers.ts';
+import type { SealedQuote } from './sealed-quote.ts';
 
 /** A request as Envoy shows it; the body is empty where only the key is asked about. */
 export type Check = {
@@ -29,6 +31,8 @@ type Pass = {
   readonly headersToRemove: readonly string[];
   readonly responseHeaders: readonly Header[];
   readonly exchange: string | undefined;
+  /** The only addresses that the request may go to; nothing where Envoy chooses. */
+  readonly hosts: string | undefined;
 };
 
 export type Verdict =
@@ -43,6 +47,10 @@ export type Decide = (check: Check, signal: AbortSignal) => Promise<Verdict>;
 export type Ports = {
   readonly checkKey: KeyCheck;
   readonly quote: (request: QuoteRequest) => Quote | Failure;
+  readonly quoteSealed: (request: QuoteRequest) => SealedQuote | Failure;
+  readonly locks: LockCheck;
+  /** Signs what a caller chose; nothing where the gateway has no stack-owner key. */
+  readonly signSealed: ((hash: Uint8Array) => string) | undefined;
   readonly steps: readonly AdmissionStep[];
   readonly hold: Holding['hold'];
   readonly leaseMs: number;
@@ -53,13 +61,14 @@ export type Ports = {
 export function createDecide(ports: Ports): Decide {
   return async (check, signal) => {
     const target = targetOf(check.method, check.path);
-    if (target.kind !== 'endpoint' && target.kind !== 'api') return refuse(target);
+    if (!isTarget(target)) return refuse(target);
 
     const caller = await ports.checkKey(check.headers.authorization, target.scope);
     if (caller.kind !== 'caller') return refuse(caller);
     if (check.keyOnly) return { kind: 'authenticated', ...unchanged };
     if (target.kind === 'api') return authenticate(check, caller.key);
-    return admit({ ...ports, check, key: caller.key, endpoint: target.endpoint, signal });
+    const admitting = { ...ports, check, key: caller.key, endpoint: target.endpoint, signal };
+    return target.kind === 'sealed' ? admitSealed(admitting) : admit(admitting);
   };
 }
 
@@ -83,6 +92,29 @@ async function admit(options: Admitting): Promise<Verdict> {
   const reserved = await options.hold(toHoldOrder(options, quote), signal);
   if (reserved.kind !== 'reserved') return refuse(reserved);
   return toAdmitted({ check, exchange, quote, reserved });
+}
+
+/** The same for a request that only one node can read: its lock names that node, and is used up with the hold. */
+async function admitSealed(options: Admitting): Promise<Verdict> {
+  const { check, key, endpoint, signal, locks, signSealed } = options;
+  assertRequestId(check.requestId);
+  const sealed = options.quoteSealed({ key, endpoint, headers: check.headers, body: check.body });
+  if (sealed.kind !== 'sealed-quote') return refuse(sealed);
+  const { request, nonce, plaintextHash } = sealed;
+  const objection = await runSteps(options, sealed.quote);
+  if (objection) return refuse(objection);
+  const lock = await locks.find(request);
+  if ('kind' in lock) return refuse(lock);
+  if (!signSealed) return refuse({ kind: 'gateway-unavailable', retryAfterMs });
+
+  const { nodeId, stackId, address } = lock;
+  const exchange = toExchange(options, sealed.quote, { nodeId, stackId, nonce });
+  const order = { ...toHoldOrder(options, sealed.quote), use: () => locks.use(request) };
+  const reserved = await options.hold(order, signal);
+  if (reserved.kind !== 'reserved') return refuse(reserved);
+  const quote = { ...sealed.quote, signature: signSealed(plaintextHash) };
+  // Twice, so that a connection that fails is tried once more.
+  return toAdmitted({ check, exchange, quote, reserved, hosts: `${address},${address}` });
 }
 
 /** The first objection of the user's own steps, if any. */
@@ -118,10 +150,15 @@ function toHoldOrder({ check, key, endpoint, leaseMs }: Admitting, quote: Quote)
     },
     units: quote.units,
     priceVersion: quote.price.version,
+    use: undefined,
   };
 }
 
-function toExchange({ check, key, endpoint, nowMs }: Admitting, quote: Quote): Exchange {
+function toExchange(
+  { check, key, endpoint, nowMs }: Admitting,
+  quote: Quote,
+  sealed?: SealedTo,
+): Exchange {
   const { price, bound, estimatedInputTokens, units, stream, usageWanted, edits } = quote;
   return {
     requestId: check.requestId,
@@ -131,6 +168,7 @@ function toExchange({ check, key, endpoint, nowMs }: Admitting, quote: Quote): E
     reserved: quote.cost,
     startedMs: nowMs(),
     ...{ endpoint, price, bound, estimatedInputTokens, units, stream, usageWanted, edits },
+    sealed,
   };
 }
 
@@ -139,9 +177,15 @@ function toAdmitted(options: {
   readonly exchange: Exchange;
   readonly quote: Quote;
   readonly reserved: Reserved;
+  readonly hosts?: string;
 }): Verdict {
-  const { check, exchange, quote, reserved } = options;
-  const headers: Header[] = [[names.cluster, clusterOf(exchange.model)]];
+  const { check, exchange, quote, reserved, hosts } = options;
+  const headers: Header[] = exchange.sealed
+    ? [
+        [names.cluster, pinnedClusterOf(exchange.model)],
+        [names.pinned, '1'],
+      ]
+    : [[names.cluster, clusterOf(exchange.model)]];
   if (exchange.stream) headers.push([names.stream, '1']);
   if (exchange.edits.length > 0) headers.push([names.edit, '1']);
   if (quote.signature !== undefined) headers.push([signatureHeader, quote.signature]);
@@ -151,6 +195,7 @@ function toAdmitted(options: {
     headersToRemove: smuggledIn(check.headers, headers),
     responseHeaders: toRateHeaders(reserved),
     exchange: exchangeToJson(exchange),
+    hosts,
   };
 }
 
@@ -183,6 +228,8 @@ function assertRequestId(requestId: string): void {
   if (!/^[\w-]{1,64}$/.test(requestId)) throw new Error('the request has no usable x-request-id');
 }
 
+const retryAfterMs = 1000;
+
 const refuse = (failure: Failure): Verdict => ({ kind: 'refused', failure });
 
 const unchanged: Pass = {
@@ -190,4 +237,5 @@ const unchanged: Pass = {
   headersToRemove: [],
   responseHeaders: [],
   exchange: undefined,
+  hosts: undefined,
 };

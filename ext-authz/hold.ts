@@ -3,7 +3,7 @@
  * too late, the caller left, or Redis did not say whether it had reserved.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Failure } from '../domain/failure.ts';
+import { answers, type Failure } from '../domain/failure.ts';
 import { picoUsd } from '../domain/money.ts';
 import type { Ending, Ledger, Reserved, ReserveOrder, UnitPool } from '../domain/reservation.ts';
 import { noUsage } from '../domain/usage.ts';
@@ -14,6 +14,8 @@ type HoldOrder = {
   /** 0 where no node of the model needs a stack. */
   readonly units: number;
   readonly priceVersion: string;
+  /** Taken last: what must be used once, and is there only if all else is held; a failure where it is gone. */
+  readonly use: (() => Promise<Failure | undefined>) | undefined;
 };
 
 export type Holding = {
@@ -49,14 +51,19 @@ export function createHolding(options: {
   const closing = new AbortController();
 
   async function reserveBoth(order: HoldOrder): Promise<Reserved | Failure> {
-    const { money, units } = order;
-    const reserved = await ledger.reserve(money);
-    if (reserved.kind !== 'reserved' || units === 0) return reserved;
+    const reserved = await ledger.reserve(order.money);
+    if (reserved.kind !== 'reserved') return reserved;
+    const objection = (await holdUnits(order)) ?? (await order.use?.());
+    if (!objection) return reserved;
+    await startRelease(order, { ...refused, status: answers[objection.kind].status });
+    return objection;
+  }
+
+  async function holdUnits({ money, units }: HoldOrder): Promise<Failure | undefined> {
+    if (units === 0) return undefined;
     const { requestId, model, leaseMs } = money;
     const pool = await unitPool.reserve({ requestId, model, units, leaseMs });
-    if (pool === 'reserved') return reserved;
-    await startRelease(order, refused);
-    return pool;
+    return pool === 'reserved' ? undefined : pool;
   }
 
   /** Whether money was held. */

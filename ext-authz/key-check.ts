@@ -1,14 +1,16 @@
 /** Who calls: reads the bearer key, finds it by its hash and says whether it may be used for this. */
-import type { ApiKey, Scope } from '../domain/api-key.ts';
+import type { ApiKey } from '../domain/api-key.ts';
 import type { Failure } from '../domain/failure.ts';
 import { isKeyText } from '../domain/key-text.ts';
+import { endpoints } from '../domain/model.ts';
 import { sha256Hex } from '../storage/api-keys.ts';
+import type { ScopeWanted } from './paths.ts';
 
 type Caller = { readonly kind: 'caller'; readonly key: ApiKey };
 
 export type KeyCheck = (
   authorization: string | undefined,
-  scope: Scope,
+  scope: ScopeWanted,
 ) => Promise<Caller | Failure>;
 
 const authorizationBytesMax = 512;
@@ -28,11 +30,16 @@ export function createKeyCheck(options: {
   };
 }
 
-function usable(key: ApiKey, scope: Scope, nowMs: number): Caller | Failure {
+function usable(key: ApiKey, scope: ScopeWanted, nowMs: number): Caller | Failure {
   if (isPast(key.revokedMs, nowMs)) return { kind: 'key-revoked' };
   if (isPast(key.expiresMs, nowMs)) return { kind: 'key-expired' };
-  if (!key.scopes.includes(scope)) return { kind: 'scope-denied', scope };
+  if (!hasScope(key, scope)) return { kind: 'scope-denied', scope };
   return { kind: 'caller', key };
+}
+
+function hasScope({ scopes }: ApiKey, wanted: ScopeWanted): boolean {
+  if (wanted !== 'inference') return scopes.includes(wanted);
+  return endpoints.some((endpoint) => scopes.includes(endpoint));
 }
 
 const isPast = (timeMs: number | undefined, nowMs: number) =>

@@ -1,6 +1,6 @@
 /** Starts ext-authz: settings, Redis, what is remembered of it, the user's own steps, the service, metrics. */
 import { readKeyFile } from '../chain/key-file.ts';
-import { signBody } from '../chain/request-signature.ts';
+import { signBody, signHash } from '../chain/request-signature.ts';
 import { closeOnSignals, createClosing } from '../runtime/closing.ts';
 import { configOrThrow } from '../runtime/config.ts';
 import { readKeyPassphrase } from '../runtime/key-passphrase.ts';
@@ -58,6 +58,10 @@ const service = await startService({
   unitPool: storage.unitPool,
   findKey: keys.find,
   catalogue,
+  signSealed: signing ? (hash) => signHash(signing, hash) : undefined,
+  locks: storage.nodeLocks,
+  isPurchasing: async () =>
+    signing !== undefined && (await storage.purchaseNotice.isRaised(signing.address)),
   signBody: signing ? (text) => signBody(signing, text) : undefined,
   steps,
   nowMs,

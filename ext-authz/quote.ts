@@ -109,7 +109,8 @@ export function createQuoting(options: {
   };
 }
 
-function objectionTo(
+/** What is no JSON in clear, or too long. */
+export function objectionTo(
   headers: QuoteRequest['headers'],
   body: Uint8Array,
   limitBytes: number,
@@ -118,11 +119,11 @@ function objectionTo(
   return body.length > limitBytes ? { kind: 'body-too-large', limitBytes } : undefined;
 }
 
-type Priced = { readonly kind: 'priced'; readonly model: Model; readonly price: Price };
+export type Priced = { readonly kind: 'priced'; readonly model: Model; readonly price: Price };
 
 /** The model with its price, where this key may call it this way now. */
-function findPriced(
-  { model: id, endpoint }: ParsedRequest,
+export function findPriced(
+  { model: id, endpoint }: Pick<ParsedRequest, 'model' | 'endpoint'>,
   { key, catalogue }: { readonly key: ApiKey; readonly catalogue: CatalogueView },
 ): Priced | Failure {
   if (key.models && !key.models.includes(id)) return { kind: 'model-denied', model: id };

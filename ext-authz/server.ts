@@ -55,7 +55,7 @@ function toCheck(call: ServerUnaryCall<CheckRequest, CheckResponse>): Check {
 
 function toResponse(verdict: Exclude<Verdict, { kind: 'cancelled' }>): CheckResponse {
   if (verdict.kind === 'refused') return toDenial(verdict);
-  const { headers, headersToRemove, responseHeaders, exchange } = verdict;
+  const { headers, headersToRemove, responseHeaders } = verdict;
   return {
     status: passed,
     httpResponse: {
@@ -68,7 +68,15 @@ function toResponse(verdict: Exclude<Verdict, { kind: 'cancelled' }>): CheckResp
         queryParametersToRemove: [],
       },
     },
-    dynamicMetadata: exchange === undefined ? undefined : { [exchangeMetadata.field]: exchange },
+    dynamicMetadata: metadataOf(verdict),
+  };
+}
+
+function metadataOf({ exchange, hosts }: Exclude<Verdict, { kind: 'cancelled' | 'refused' }>) {
+  if (exchange === undefined) return undefined;
+  return {
+    [exchangeMetadata.field]: exchange,
+    ...(hosts === undefined ? {} : { [exchangeMetadata.hosts]: hosts }),
   };
 }
 

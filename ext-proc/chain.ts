@@ -5,6 +5,7 @@ import { meter } from './plugins/meter.ts';
 
 /** The order is the point: each step relies on those above it. */
 export function createChain(options: {
+  readonly sealedAnswer: ExtProcPlugin;
   readonly nodeSignature: ExtProcPlugin;
   readonly settle: ExtProcPlugin;
   readonly users: readonly ExtProcPlugin[];
@@ -12,6 +13,8 @@ export function createChain(options: {
   return [
     // Sees the bytes as the node signed them, and stops what nobody signed before it counts.
     options.nodeSignature,
+    // The same for answers that only the caller can read.
+    options.sealedAnswer,
     // Counts what the node sent, the usage chunk included.
     meter,
     // Takes out what the caller did not ask for.

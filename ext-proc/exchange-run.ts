@@ -1,11 +1,13 @@
 /** The life of one exchange in ext-proc: hooks in order, and one answer to each message. */
 import type { Exchange } from '../domain/exchange.ts';
+import type { Failure } from '../domain/failure.ts';
 import type { Ending } from '../domain/reservation.ts';
 import { createExchangeState, type RunTools } from './exchange-state.ts';
 import { createLargeAnswer, type LargeAnswer } from './large-answer.ts';
 import type { HeaderEdits, HeaderView, NodeIdentity, ResponseHead } from './plugin.ts';
 import { costHeader } from './plugins/adapt.ts';
 import { proceed, type Reply } from './reply.ts';
+import { createSealedLargeAnswer } from './sealed-large-answer.ts';
 import { createStreamAnswer, type StreamAnswer } from './stream-answer.ts';
 import { failed, type Judged, judgeAnswer, judgeError } from './whole-answer.ts';
 
@@ -37,14 +39,11 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
     { source, isLast }: { source: Source; isLast: boolean },
   ): Reply {
     state.answered(head.status, source.node);
-    if (source.kind === 'envoy') {
-      state.end(endingOfLocalReply(source.details));
-      return proceed;
-    }
+    if (source.kind === 'envoy') return conclude(judgeLocalReply(exchange, { head, source }));
     if (head.status >= 400) return errorHeaders(head, isLast);
     return isGood(exchange, head, isLast)
       ? goodHeaders(head)
-      : conclude(failed({ kind: 'node-failed' }, 'node-failed'));
+      : conclude(failed(unusableTo(exchange), 'node-failed'));
   }
 
   function errorHeaders(head: ResponseHead, isLast: boolean): Reply {
@@ -64,9 +63,14 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
   }
 
   function answerInPieces(): StreamAnswer | LargeAnswer {
-    if (!exchange.stream) return createLargeAnswer({ pipeline, tally });
+    if (!exchange.stream) {
+      return exchange.sealed
+        ? createSealedLargeAnswer({ pipeline, tally })
+        : createLargeAnswer({ pipeline, tally });
+    }
     const endsBy = context.node().protocol === 'atoma' ? 'usage' : 'done';
-    return createStreamAnswer({ pipeline, tally, endsBy, nowMs: tools.nowMs });
+    const { nowMs } = tools;
+    return createStreamAnswer({ pipeline, tally, endsBy: exchange.sealed ? 'end' : endsBy, nowMs });
   }
 
   function passPiece(answer: StreamAnswer | LargeAnswer, body: Uint8Array, isLast: boolean): Reply {
@@ -83,7 +87,10 @@ export function createExchangeRun(exchange: Exchange, tools: RunTools) {
     const reply = conclude(judged);
     if (reply.kind !== 'continue') return reply;
     const { cost } = state.chargeAs('completed');
-    return { ...reply, headers: { set: costHeader(cost), remove: [] } };
+    return {
+      ...reply,
+      headers: { set: { ...costHeader(cost), ...lengthOf(reply.body) }, remove: [] },
+    };
   }
 
   return {
@@ -106,10 +113,12 @@ const withHeaders = (headers: HeaderEdits): Reply => ({ ...proceed, headers });
 
 function toEdited(body: Uint8Array, edited: Uint8Array): Reply {
   if (edited === body) return proceed;
-  // Envoy refuses a body whose length differs from the header.
-  const headers = { set: { 'content-length': String(edited.length) }, remove: [] };
-  return { ...proceed, headers, body: edited };
+  return { ...proceed, headers: { set: lengthOf(edited), remove: [] }, body: edited };
 }
+
+/** Envoy refuses a changed body whose length differs from the header. */
+const lengthOf = (body: Uint8Array | undefined): HeaderEdits['set'] =>
+  body ? { 'content-length': String(body.length) } : {};
 
 /** Whether it can become the answer that the caller asked for; nothing of it has been passed on yet. */
 function isGood(exchange: Exchange, head: ResponseHead, isLast: boolean): boolean {
@@ -129,6 +138,22 @@ function isLarge({ endpoint }: Exchange, { headers }: ResponseHead): boolean {
   const length = headers.get('content-length');
   if (length !== undefined) return Number(length) > wholeBytesMax;
   return endpoint === 'embeddings' || endpoint === 'images';
+}
+
+const unusableTo = ({ sealed }: Exchange): Failure => ({
+  kind: sealed ? 'sealed-failed' : 'node-failed',
+});
+
+/** Envoy's own answer passes; that a sealed request can go nowhere else is for us to say. */
+function judgeLocalReply(
+  exchange: Exchange,
+  { head, source }: { head: ResponseHead; source: Extract<Source, { kind: 'envoy' }> },
+): Judged {
+  const ending = endingOfLocalReply(source.details);
+  const isPassed = !exchange.sealed || ending === 'gateway-failed';
+  return isPassed
+    ? { reply: proceed, ending, status: head.status }
+    : failed(unusableTo(exchange), ending);
 }
 
 function endingOfLocalReply(details: string): Ending {

@@ -63,7 +63,8 @@ export function createExchangeState(exchange: Exchange, tools: RunTools) {
     /** The status that the caller sees, and who answered. */
     answered(seen: number, by: NodeIdentity = node): void {
       status = seen;
-      node = by;
+      // A sealed request names its stack, whichever the node has by now.
+      node = exchange.sealed ? { ...by, stackId: exchange.sealed.stackId } : by;
     },
     noteFirstByte(): void {
       if (isFirstByteSeen || !tally.delivered) return;

@@ -14,6 +14,7 @@ import { configSchema } from './config.ts';
 import { createLeases } from './leases.ts';
 import type { ExtProcPlugin, ExtProcTools } from './plugin.ts';
 import { createNodeSignature } from './plugins/node-signature.ts';
+import { createSealedAnswer } from './plugins/sealed-answer.ts';
 import { createSettle } from './plugins/settle.ts';
 import { createReconciler } from './reconciler.ts';
 import { createRefusals } from './refusals.ts';
@@ -91,6 +92,11 @@ const plugins = createChain({
   nodeSignature: createNodeSignature({
     coverage: config.ATOMA_SIGNATURE_COVERAGE,
     refused: metrics.suspectNodes,
+  }),
+  sealedAnswer: createSealedAnswer({
+    coverage: config.ATOMA_SIGNATURE_COVERAGE,
+    refused: metrics.suspectNodes,
+    repeatedNonces: metrics.repeatedNonces,
   }),
   settle: createSettle({ settlements, metrics, nowMs }),
   users,

@@ -118,8 +118,8 @@ function receiveEntry(
 ): void {
   if (entry.commonProperties?.accessLogType === AccessLogType.UpstreamEnd) {
     const refusal = toRefusal(entry);
-    // The account API refuses callers, not us, and is no node.
-    if (refusal.node !== '') refusals.receive(refusal);
+    // The account API refuses callers, not us, and is no node; what a pinned node refuses is seen with its exchange.
+    if (refusal.node !== '' && refusal.model !== '') refusals.receive(refusal);
     return;
   }
   const read = toLogEntry(entry);

@@ -24,8 +24,11 @@ const nothing = Buffer.alloc(0);
 export function createStreamAnswer(options: {
   readonly pipeline: Pipeline;
   readonly tally: Tally;
-  /** Atoma nodes end after the usage event, OpenAI nodes say `[DONE]`. */
-  readonly endsBy: 'usage' | 'done';
+  /**
+   * Atoma nodes end after the usage event, and callers get a `[DONE]`; OpenAI nodes say it themselves. A sealed stream just ends, since
+   * clients take all of its events for sealed ones.
+   */
+  readonly endsBy: 'usage' | 'done' | 'end';
   readonly nowMs: () => number;
 }) {
   const { pipeline, tally, endsBy, nowMs } = options;
@@ -34,10 +37,12 @@ export function createStreamAnswer(options: {
   let longestBytes = 0;
   let forwardedMs = nowMs();
 
+  const isDone = (text: string) => endsBy !== 'end' && text.trim() === '[DONE]';
+
   function handle(event: SseEvent): Uint8Array {
     const text = event.data();
     if (text === undefined) return handleComment();
-    if (text.trim() === '[DONE]') return finish(event.raw);
+    if (isDone(text)) return finish(event.raw);
     const json = parseObject(text);
     if (!json) return fail({ kind: 'node-failed' }, 'node-failed');
 
@@ -68,20 +73,19 @@ export function createStreamAnswer(options: {
     return last;
   }
 
-  /** An error event and never a `[DONE]`: SDKs take the end of a file for success. */
+  /** Never with a `[DONE]`: SDKs take the end of a file for success. */
   function fail(failure: Failure, as: Ending): Uint8Array {
     ending = as;
-    return Buffer.from(`data: ${JSON.stringify({ error: toErrorObject(failure) })}\n\n`);
+    return errorEvent(failure);
   }
 
   function handleEnd(): Uint8Array {
     const rest = Buffer.from(parser.rest()).toString().trim();
-    if (rest === 'data: [DONE]' || rest === 'data:[DONE]') return finish(done);
-    const isWhole = rest === '' && endsBy === 'usage' && tally.reported !== 'absent';
+    if (isDone(rest.replace(/^data: ?/, ''))) return finish(done);
+    const isWhole = rest === '' && endsBy !== 'done' && tally.reported !== 'absent';
     if (!isWhole) return fail({ kind: 'node-truncated' }, 'node-truncated');
-    // Some clients read whole network reads: the padding keeps the last events apart from the end.
-    const padding = ' '.repeat(Math.min(longestBytes + 1, paddingBytesMax));
-    return finish(Buffer.from(`: ${padding}\n\n${done}`));
+    if (endsBy === 'end') return finish(nothing);
+    return finish(paddedDone(longestBytes));
   }
 
   function handleAll({ events, oversized }: SseSplit, isLast: boolean): Uint8Array[] {
@@ -101,16 +105,25 @@ export function createStreamAnswer(options: {
     const split = parser.push(chunk);
     const parts = handleAll(split, isLast);
     const isWhole = isFresh && parser.rest().length === 0;
-    const isUntouched =
-      parts.length === split.events.length &&
-      parts.every((part, index) => part === split.events[index]?.raw);
-    return { bytes: isWhole && isUntouched ? undefined : join(parts), ending };
+    return { bytes: isWhole && isUntouched(parts, split) ? undefined : join(parts), ending };
   }
 
   return { push };
 }
 
+const errorEvent = (failure: Failure) =>
+  Buffer.from(`data: ${JSON.stringify({ error: toErrorObject(failure) })}\n\n`);
+
+/** Some clients read whole network reads: the padding keeps the last events apart from the end. */
+function paddedDone(longestBytes: number): Uint8Array {
+  const padding = ' '.repeat(Math.min(longestBytes + 1, paddingBytesMax));
+  return Buffer.from(`: ${padding}\n\n${done}`);
+}
+
 export type StreamAnswer = ReturnType<typeof createStreamAnswer>;
+
+const isUntouched = (parts: readonly Uint8Array[], { events }: SseSplit) =>
+  parts.length === events.length && parts.every((part, index) => part === events[index]?.raw);
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const [first] = parts;

@@ -11,6 +11,8 @@ export type Tally = {
   delivered: boolean;
   /** False once a signature did not hold: the node's counts are then not used. */
   trusted: boolean;
+  /** Whether a sealed request used more than it was let in with. */
+  exceeded: boolean;
 };
 
 export const createTally = (): Tally => ({
@@ -19,4 +21,5 @@ export const createTally = (): Tally => ({
   images: 0,
   delivered: false,
   trusted: true,
+  exceeded: false,
 });

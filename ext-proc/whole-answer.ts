@@ -1,5 +1,6 @@
 /** One answer that Envoy shows as a whole: JSON that is checked and metered, or a node's error. */
 import type { Failure } from '../domain/failure.ts';
+import { refusalStatuses } from '../domain/names.ts';
 import type { Ending } from '../domain/reservation.ts';
 import { isObject, parseObject } from './json.ts';
 import { judgeNodeError } from './node-errors.ts';
@@ -7,6 +8,8 @@ import type { Pipeline } from './pipeline.ts';
 import type { ExchangeContext, ResponseHead } from './plugin.ts';
 import type { Refusals } from './refusals.ts';
 import { answerWith, proceed, type Reply } from './reply.ts';
+
+const refusals: ReadonlySet<number> = new Set(Object.values(refusalStatuses));
 
 export type Judged = { readonly reply: Reply; readonly ending: Ending; readonly status: number };
 
@@ -42,19 +45,26 @@ export function judgeError(options: {
   readonly refusals: Refusals;
 }): Judged {
   const { head, context } = options;
+  const { status } = head;
   const { id: node, protocol, stackId } = context.node();
   const judged = judgeNodeError({
-    status: head.status,
+    status,
     text: Buffer.from(options.body).toString(),
     protocol,
     retryAfter: head.headers.get('retry-after'),
   });
   if (judged.kind === 'pass') return { reply: proceed, ending: 'refused', status: head.status };
   const { requestId, model } = context.exchange;
-  const { status } = head;
-  if (judged.refusesUs) options.refusals.receive({ requestId, model, node, stackId, status });
+  // Attempts at a pinned node are told by nobody else.
+  const isToldHere = context.exchange.sealed !== undefined && refusals.has(status);
+  if (judged.refusesUs || isToldHere)
+    options.refusals.receive({ requestId, model, node, stackId, status });
   context.log.info({ node, status }, 'the node refused a request');
-  return failed(judged.failure, endingOf(judged.failure));
+  const ending = endingOf(judged.failure);
+  // Whatever else a node says, the envelope can go nowhere else.
+  return context.exchange.sealed && ending !== 'refused'
+    ? failed({ kind: 'sealed-failed' }, ending)
+    : failed(judged.failure, ending);
 }
 
 /** The failure in place of the answer. */

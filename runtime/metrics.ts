@@ -84,6 +84,12 @@ export function createExchangeMetrics(registry: Registry) {
       labelNames: ['node', 'reason'] as const,
       registers,
     }),
+    repeatedNonces: new Counter({
+      name: 'atoma_sealed_nonces_repeated_total',
+      help: 'Events of sealed answers under a nonce that had been used before, by node.',
+      labelNames: ['node'] as const,
+      registers,
+    }),
     refusals: new Counter({
       name: 'atoma_node_refusals_total',
       help: 'Attempts at which a node refused the gateway, by node and reason.',

@@ -20,6 +20,13 @@ export const accountKeys = (accountId: string) => ({
   withdrawals: `{${accountId}}:withdrawals`,
   /** Set of the account's key ids; lives for ever. */
   keys: `{${accountId}}:keys`,
+  /**
+   * Sorted set of the locks on nodes that are not used yet, one text each (stack, key, model, node, address, id), by their
+   * end in ms; at most `locksMax`. Lives as long as the newest.
+   */
+  locks: `{${accountId}}:locks`,
+  /** Followed by the digest of a sealed request: string, so that none is taken twice; lives for `sealedMemoryMs`. */
+  sealedPrefix: `{${accountId}}:sealed:`,
   /** Followed by a request id: hash of one open reservation, deleted when it ends. */
   openPrefix: `{${accountId}}:open:`,
   /** Followed by a key id: hash of the key's buckets, parallel count, held and spent money; lives for ever. */
@@ -139,7 +146,15 @@ export const globalKeys = {
   prices: 'prices',
   /** Hash `version json` of the models on offer; lives for ever. */
   catalogue: 'catalogue',
+  /** Set of the keys (base64) to which nodes' requests are sealed at present; lives for ever. */
+  sealingKeys: 'sealing-keys',
 } as const;
+
+/**
+ * Followed by the stack owner's address: string, there while a coin of a purchase is or may come to lie at that address; lives until
+ * the keeper knows that it does not.
+ */
+export const purchaseKey = (stackOwner: string) => `purchase:${stackOwner}`;
 
 /** Pub/sub channels; a message is a hint to read again and may get lost. */
 export const channels = {

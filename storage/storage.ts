@@ -15,8 +15,10 @@ import { createDepositBook, type DepositBook } from './deposit-book.ts';
 import { createKeeperStore } from './keeper-store.ts';
 import type { TreasuryId } from './keys.ts';
 import { createLedger } from './ledger.ts';
+import { createNodeLocks, type NodeLocks } from './node-locks.ts';
 import { createNodeRegistrations, type NodeRegistrations } from './node-registrations.ts';
 import { createPrices, type Prices } from './prices.ts';
+import { createPurchaseNotice, type PurchaseNotice } from './purchase-notice.ts';
 import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
 import { createUnitPool, type StackKeeper, type StackRefusals } from './unit-pool.ts';
@@ -34,6 +36,8 @@ export type Storage = {
   readonly catalogue: CatalogueStore;
   readonly usage: UsageList;
   readonly sweeper: Sweeper;
+  readonly nodeLocks: NodeLocks;
+  readonly purchaseNotice: PurchaseNotice;
   readonly causeNotices: CauseNotices;
   /** What is known of one contract on the chain, by the id of its database. */
   chain(databaseId: SuiAddress): ChainRecords;
@@ -80,6 +84,8 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     catalogue: createCatalogueStore({ redis, log }),
     usage: createUsageList(redis),
     sweeper: createSweeper(redis),
+    nodeLocks: createNodeLocks({ redis, randomId }),
+    purchaseNotice: createPurchaseNotice(redis),
     causeNotices: createCauseNotices(redis),
     chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),
     useSamples: (databaseId: SuiAddress) => createUseSamples({ redis, databaseId }),

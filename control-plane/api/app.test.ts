@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { noLimits } from '../../domain/api-key.ts';
+import { emptyFleet } from '../../domain/fleet.ts';
 import { picoUsd } from '../../domain/money.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
@@ -91,6 +92,7 @@ const portsOf = (from: Storage) => ({
   findKey: from.apiKeys.get,
   findAccount: from.accounts.get,
   usagePage: from.usage.page,
+  locks: { fleet: () => emptyFleet, addLock: from.nodeLocks.add, random: () => 0 },
   nodes: undefined,
   ping: from.ping,
   deposits: undefined,

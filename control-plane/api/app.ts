@@ -6,7 +6,7 @@
 import { type Context, Hono } from 'hono';
 import type { ApiKey } from '../../domain/api-key.ts';
 import type { Failure } from '../../domain/failure.ts';
-import type { Catalogue, Model } from '../../domain/model.ts';
+import type { Catalogue } from '../../domain/model.ts';
 import { headers } from '../../domain/names.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Account } from '../../storage/accounts.ts';
@@ -14,7 +14,9 @@ import type { UsagePage } from '../../storage/usage-list.ts';
 import type { NodeDesk } from '../nodes/desk.ts';
 import { invalidCursor, parseUsageQuery, toAccountObject, toUsageList } from './account-objects.ts';
 import { addDepositEndpoints, type DepositPorts } from './deposits.ts';
-import { isPriced, type PricedModel, toModelObject } from './model-object.ts';
+import { allows, findModel } from './find-model.ts';
+import { isPriced, toModelObject } from './model-object.ts';
+import { addLockEndpoint, type LockPorts } from './node-locks.ts';
 import { addNodeRoutes } from './node-routes.ts';
 import { toResponse } from './response.ts';
 
@@ -28,6 +30,7 @@ export type ApiPorts = {
     before: string | undefined;
     limit: number;
   }) => Promise<UsagePage | undefined>;
+  readonly locks: Omit<LockPorts, 'catalogue'>;
   /** Nothing where no chain is configured: wallets and deposits are then unknown paths. */
   readonly deposits: DepositPorts | undefined;
   /** Throws where the storage does not answer. */
@@ -57,6 +60,9 @@ export function createApi(ports: ApiPorts): Hono {
   ]) {
     api.all(path, () => toResponse({ kind: 'method-not-allowed', allow: 'GET' }));
   }
+  addLockEndpoint(api, { ...ports.locks, catalogue: ports.catalogue }, (context) =>
+    keyOf(context, ports),
+  );
   if (ports.nodes) addNodeRoutes(api, ports.nodes);
   if (ports.deposits) addDepositEndpoints(api, ports.deposits);
   api.notFound(() => toResponse({ kind: 'path-unknown' }));
@@ -115,18 +121,6 @@ async function keyOf(context: Context, { findKey }: ApiPorts): Promise<ApiKey | 
   const keyId = context.req.header(headers.key);
   if (keyId === undefined) return { kind: 'key-missing' };
   return (await findKey(keyId)) ?? { kind: 'key-invalid' };
-}
-
-const allows = (key: ApiKey, model: Model) => key.models?.includes(model.id) ?? true;
-
-function findModel(
-  catalogue: Catalogue,
-  { key, id }: { key: ApiKey; id: string },
-): PricedModel | Failure {
-  const model = catalogue.models.find((offered) => offered.id === id);
-  if (!model) return { kind: 'model-unknown', model: id };
-  if (!allows(key, model)) return { kind: 'model-denied', model: id };
-  return isPriced(model) ? model : { kind: 'model-unpriced', model: id };
 }
 
 function modelIdIn(path: string): string {

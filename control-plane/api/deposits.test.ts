@@ -6,6 +6,7 @@ import { lookUpDeposit } from '../../chain/deposits/lookup.ts';
 import { connectDeposits } from '../../chain/deposits/testing.ts';
 import type { FullNode } from '../../chain/full-node.ts';
 import { verifyWallet } from '../../chain/wallet-proof.ts';
+import { emptyFleet } from '../../domain/fleet.ts';
 import { challengeLifeMs } from '../../domain/wallet-challenge.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -38,6 +39,7 @@ beforeAll(async () => {
     ping: storage.ping,
     nodes: undefined,
     log: silentLog,
+    locks: { fleet: () => emptyFleet, addLock: async () => true, random: () => 0 },
     deposits: {
       domain: 'gateway.test',
       chainId,

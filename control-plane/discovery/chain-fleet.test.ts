@@ -62,6 +62,7 @@ describe('the fleet of the chain', () => {
         protocol: 'atoma',
         weight: 100,
         signerAddress: owner,
+        sealingKey: '',
         models: [
           {
             model: 'm',
@@ -210,6 +211,8 @@ describe('the fleet of the chain', () => {
       tasks: new Map([...rows.tasks].reverse()),
       subscriptions: new Map([...rows.subscriptions].reverse()),
       stacks: new Map([...rows.stacks].reverse()),
+      keys: new Map([...rows.keys].reverse()),
+      rotation: rows.rotation,
     };
     expect(toChainFleet({ percentOf, rows: turned, addresses, defaults })).toEqual(
       toChainFleet({ percentOf, rows, addresses, defaults }),

@@ -3,6 +3,8 @@
  * listens from the node's owner, and whether it can be reached there from whoever checked the address.
  */
 import { type ChainState, type Rows, subscriptionId } from '../../chain/indexer/state.ts';
+import { toBase64 } from '../../confidential/base64.ts';
+import { isCanonicalKey, publicKeyBytes } from '../../confidential/keys.ts';
 import { type NodeSmallId, nodeSmallId, type SuiAddress } from '../../domain/chain-ids.ts';
 import type { Fleet, FleetNode, ModelOffer, OfferedPrice, Stack } from '../../domain/fleet.ts';
 import { type PicoUsd, picoUsd, picoUsdMax } from '../../domain/money.ts';
@@ -33,7 +35,10 @@ export type ChainFleet = {
   readonly passedOver: ReturnType<typeof judgeTasks>['passedOver'];
 };
 
-export type ChainRows = Pick<ChainState, 'nodes' | 'tasks' | 'subscriptions' | 'stacks'>;
+export type ChainRows = Pick<
+  ChainState,
+  'nodes' | 'tasks' | 'subscriptions' | 'stacks' | 'keys' | 'rotation'
+>;
 
 /** One subscription, with our stacks for it. */
 type Offer = {
@@ -45,6 +50,12 @@ type Offer = {
 
 /** The name that a node of the contract has in the fleet. */
 export const nodeNameOf = (nodeId: string): string => `sui-${nodeId}`;
+
+/** The small id of a node of the contract; nothing for a node that somebody declared. */
+export function smallIdIn(nodeName: string): bigint | undefined {
+  const digits = /^sui-(\d{1,19})$/.exec(nodeName)?.[1];
+  return digits === undefined ? undefined : BigInt(digits);
+}
 
 /** A million units at this price are all that an amount can hold: what asks for more is not offered. */
 const unitPriceMax = picoUsdMax / 1_000_000n;
@@ -69,7 +80,12 @@ export function toChainFleet(options: {
     fleet: {
       models: [...byModel].map(([id, all]) => toModel(id, { all, isRoutable, defaults })),
       nodes: [...byNode].flatMap(([nodeId, own]) =>
-        toNode(own, { nodeId, address: addresses.get(nodeId), percentOf }),
+        toNode(own, {
+          nodeId,
+          address: addresses.get(nodeId),
+          sealingKey: sealingKeyOf(rows, nodeId),
+          percentOf,
+        }),
       ),
     },
     standings: [...rows.nodes.keys()]
@@ -153,6 +169,7 @@ function toNode(
   options: {
     readonly nodeId: string;
     readonly address: NodeAddress | undefined;
+    readonly sealingKey: string;
     readonly percentOf: (nodeId: NodeSmallId) => number;
   },
 ): FleetNode[] {
@@ -171,9 +188,23 @@ function toNode(
       protocol: 'atoma',
       weight: Math.max(1, Math.round((weightMax * percentOf(nodeSmallId(BigInt(nodeId)))) / 100)),
       signerAddress: owner,
+      sealingKey: options.sealingKey,
       models,
     },
   ];
+}
+
+/**
+ * The key of the node's last commitment, where it was made for the present rotation: what the contract stores may be older
+ * than the key in use, and a node forgets its key when the next rotation begins.
+ */
+function sealingKeyOf({ keys, rotation }: ChainRows, nodeId: string): string {
+  const row = keys.get(nodeId);
+  if (row?.source !== 'event' || row.rotation !== rotation.get('current')?.rotation) return '';
+  const { publicKey } = row;
+  return publicKey.length === publicKeyBytes && isCanonicalKey(publicKey)
+    ? toBase64(publicKey)
+    : '';
 }
 
 /** The contract sells no more than a million units at once; a number that could not be counted exactly is left out. */

@@ -4,6 +4,8 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseBase64 } from '../../confidential/base64.ts';
+import { isCanonicalKey, publicKeyBytes } from '../../confidential/keys.ts';
 import type { FleetNode, ModelOffer, OfferedPrice } from '../../domain/fleet.ts';
 import { endpoints, protocols } from '../../domain/model.ts';
 import { type PicoUsd, parseUsd, picoUsd } from '../../domain/money.ts';
@@ -139,6 +141,12 @@ const nodeModel = z.union([
     .transform(({ id, stacks }) => ({ model: id, stacks })),
 ]);
 
+/** An empty text stands for none. */
+function isSealingKey(text: string): boolean {
+  const key = parseBase64(text);
+  return text === '' || (key?.length === publicKeyBytes && isCanonicalKey(key));
+}
+
 const node = z
   .strictObject({
     id: nodeId,
@@ -149,12 +157,14 @@ const node = z
     signer_address: z
       .union([z.literal(''), z.string().regex(/^0x[0-9a-f]{64}$/, 'expected 0x and 64 hex digits')])
       .default(''),
+    sealing_key: z.string().refine(isSealingKey, 'expected an X25519 key in base64').default(''),
   })
   .transform(
-    ({ url, signer_address, ...given }): DeclaredNode => ({
+    ({ url, signer_address, sealing_key, ...given }): DeclaredNode => ({
       ...given,
       ...url,
       signerAddress: signer_address,
+      sealingKey: sealing_key,
     }),
   );
 

@@ -30,6 +30,7 @@ const node = (id: string, models: readonly string[], weight = 100): FleetNode =>
   protocol: 'openai',
   weight,
   signerAddress: '',
+  sealingKey: '',
   models: models.map((model) => ({ model, stacks: [] })),
 });
 

@@ -4,14 +4,11 @@ import {
   clusterMetadata,
   clusterOf,
   endpointMetadata,
+  pinnedClusterOf,
   refusalStatuses,
 } from '../../domain/names.ts';
 import { CircuitBreakers } from '../../proto/gen/envoy/config/cluster/v3/circuit_breaker.ts';
-import {
-  Cluster,
-  Cluster_DiscoveryType,
-  Cluster_TransportSocketMatch,
-} from '../../proto/gen/envoy/config/cluster/v3/cluster.ts';
+import { Cluster, Cluster_DiscoveryType } from '../../proto/gen/envoy/config/cluster/v3/cluster.ts';
 import { OutlierDetection } from '../../proto/gen/envoy/config/cluster/v3/outlier_detection.ts';
 import { HeaderValueOption_HeaderAppendAction } from '../../proto/gen/envoy/config/core/v3/base.ts';
 import { ClusterLoadAssignment } from '../../proto/gen/envoy/config/endpoint/v3/endpoint.ts';
@@ -20,16 +17,15 @@ import { HeaderMatcher } from '../../proto/gen/envoy/config/route/v3/route_compo
 import { HeaderMutation } from '../../proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation.ts';
 import { UpstreamCodec } from '../../proto/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.ts';
 import { HttpFilter } from '../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
-import { RawBuffer } from '../../proto/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts';
-import { UpstreamTlsContext } from '../../proto/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts';
 import {
   HttpProtocolOptions,
   HttpProtocolOptions_OutlierDetection,
 } from '../../proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
-import { leastRequest, protocolOptions } from './clusters.ts';
+import { leastRequest, namedHost, protocolOptions } from './clusters.ts';
 import { addressOf, bytesOf, duration, fromControlPlane, pack, typedConfig } from './proto.ts';
 import type { GatewaySettings } from './settings.ts';
 import { byCodeUnits, type Resource } from './snapshot.ts';
+import { transportSockets } from './transport-sockets.ts';
 
 type Member = { readonly node: FleetNode; readonly model: NodeModel };
 
@@ -46,10 +42,28 @@ export function modelResources(fleet: Fleet, settings: GatewaySettings): Resourc
   ]);
   const models = [...names].filter(isRoutable).sort(byCodeUnits);
   const members = new Map(models.map((model) => [model, membersOf(fleet, model)]));
+  const pools = [...members].flatMap(([model, nodes]) => poolsOf(model, nodes));
   return {
-    cluster: [...members].map(([model, nodes]) => toCluster(model, nodes, settings)),
-    endpoint: [...members].map(([model, nodes]) => toLoadAssignment(model, nodes)),
+    cluster: pools.map((pool) => toCluster(pool, settings)),
+    endpoint: pools.map(toLoadAssignment),
   };
+}
+
+/** Nodes under one name; in a pinned one a request names its node, and Envoy chooses nobody. */
+type Pool = {
+  readonly name: string;
+  readonly model: string;
+  readonly members: readonly Member[];
+  readonly isPinned: boolean;
+};
+
+/** All nodes of a model, and those of them that may be sent sealed requests. */
+function poolsOf(model: string, members: readonly Member[]): Pool[] {
+  const all = { name: clusterOf(model), model, members, isPinned: false };
+  const atoma = members.filter(({ node }) => node.protocol === 'atoma');
+  if (atoma.length === 0) return [all];
+  const sealing = atoma.filter(({ node }) => node.sealingKey !== '');
+  return [all, { name: pinnedClusterOf(model), model, members: sealing, isPinned: true }];
 }
 
 /** Whether a model's name can travel in a header, by which requests find its cluster. */
@@ -68,11 +82,11 @@ function membersOf(fleet: Fleet, name: string): Member[] {
   return [...byAddress.values()].reverse();
 }
 
-function toLoadAssignment(model: string, members: readonly Member[]): Omit<Resource, 'version'> {
-  const name = clusterOf(model);
+function toLoadAssignment({ name, members, isPinned }: Pool): Omit<Resource, 'version'> {
+  const endpointOf = isPinned ? toPinnedEndpoint : toEndpoint;
   const assignment = ClusterLoadAssignment.fromPartial({
     clusterName: name,
-    endpoints: members.length > 0 ? [{ lbEndpoints: members.map(toEndpoint) }] : [],
+    endpoints: members.length > 0 ? [{ lbEndpoints: members.map(endpointOf) }] : [],
   });
   return { name, bytes: bytesOf(ClusterLoadAssignment, assignment), refersTo: [] };
 }
@@ -100,28 +114,28 @@ function toEndpoint({ node, model }: Member): LbEndpoint {
   });
 }
 
-function toCluster(
-  model: string,
-  members: readonly Member[],
-  settings: GatewaySettings,
-): Omit<Resource, 'version'> {
-  const name = clusterOf(model);
+/** Which stack pays is said by the sealed request; the weight was drawn with the lock. */
+const toPinnedEndpoint = ({ node, model }: Member): LbEndpoint =>
+  toEndpoint({ node: { ...node, weight: 1 }, model: { ...model, stacks: [] } });
+
+function toCluster(pool: Pool, settings: GatewaySettings): Omit<Resource, 'version'> {
+  const { name, model, members, isPinned } = pool;
   const cluster = Cluster.fromPartial({
     name,
     // Dots would split the name of its statistics.
     altStatName: name.replaceAll(/[^\w:/-]/g, '_'),
     clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
-    metadata: {
-      filterMetadata: { [clusterMetadata.namespace]: { [clusterMetadata.model]: model } },
-    },
+    // Whoever follows a refused attempt looks for it; what pinned nodes refuse is seen with its exchange.
+    ...(isPinned ? {} : { metadata: metadataOf(model) }),
     edsClusterConfig: { serviceName: name, edsConfig: fromControlPlane },
     connectTimeout: duration(3000),
     // Paid work never goes to nodes that are known to be dead.
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
-    loadBalancingPolicy: leastRequest,
+    loadBalancingPolicy: isPinned ? namedHost : leastRequest,
     circuitBreakers,
-    outlierDetection,
-    transportSocketMatches: members.some(({ node }) => node.tls) ? [tls(settings), plain] : [],
+    // To leave out the one node that a request may go to would help nobody.
+    outlierDetection: isPinned ? undefined : outlierDetection,
+    transportSocketMatches: members.some(({ node }) => node.tls) ? transportSockets(settings) : [],
     typedExtensionProtocolOptions: protocolOptions(
       HttpProtocolOptions.fromPartial({
         // Below the five seconds after which uvicorn closes an idle connection.
@@ -130,7 +144,7 @@ function toCluster(
           $case: 'explicitHttpConfig',
           value: { protocolConfig: { $case: 'httpProtocolOptions', value: {} } },
         },
-        ...(members.some(({ node }) => node.protocol === 'atoma') ? forStacks : {}),
+        ...(!isPinned && members.some(({ node }) => node.protocol === 'atoma') ? forStacks : {}),
       }),
     ),
   });
@@ -140,6 +154,10 @@ function toCluster(
     refersTo: [{ type: 'endpoint', name }],
   };
 }
+
+const metadataOf = (model: string) => ({
+  filterMetadata: { [clusterMetadata.namespace]: { [clusterMetadata.model]: model } },
+});
 
 const circuitBreakers: CircuitBreakers = CircuitBreakers.fromPartial({
   thresholds: [
@@ -169,50 +187,6 @@ const outlierDetection: OutlierDetection = OutlierDetection.fromPartial({
   alwaysEjectOneHost: false,
   enforcingSuccessRate: 0,
   enforcingLocalOriginSuccessRate: 0,
-});
-
-const tls = (settings: GatewaySettings): Cluster_TransportSocketMatch =>
-  Cluster_TransportSocketMatch.fromPartial({
-    name: 'tls',
-    match: { tls: true },
-    transportSocket: {
-      name: 'envoy.transport_sockets.tls',
-      configType: typedConfig(
-        pack(
-          'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
-          UpstreamTlsContext,
-          UpstreamTlsContext.fromPartial({
-            autoHostSni: true,
-            autoSniSanValidation: true,
-            commonTlsContext: {
-              validationContextType: {
-                $case: 'validationContext',
-                value: {
-                  trustedCa: {
-                    specifier: { $case: 'filename', value: settings.trustedRootsFile },
-                  },
-                },
-              },
-            },
-          }),
-        ),
-      ),
-    },
-  });
-
-const plain = Cluster_TransportSocketMatch.fromPartial({
-  name: 'plain',
-  match: {},
-  transportSocket: {
-    name: 'envoy.transport_sockets.raw_buffer',
-    configType: typedConfig(
-      pack(
-        'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
-        RawBuffer,
-        RawBuffer.fromPartial({}),
-      ),
-    ),
-  },
 });
 
 /** Runs once the node is chosen, for every attempt anew: each node is told its own stack. */

@@ -1,5 +1,6 @@
 /** The routes: before admission they decide which filters see a request, after it which model's cluster gets it. */
-import { headers, nodeEndpoints, serviceClusters } from '../../domain/names.ts';
+import { envelopeBytesMax } from '../../confidential/envelope.ts';
+import { headers, lockPath, nodeEndpoints, serviceClusters } from '../../domain/names.ts';
 import { RouteConfiguration } from '../../proto/gen/envoy/config/route/v3/route.ts';
 import {
   RetryPolicy,
@@ -29,6 +30,8 @@ const inferencePaths = [
   '/v1/images/generations',
 ] as const;
 
+const sealedPaths = inferencePaths.map((path) => path.replace('/v1', '/v1/confidential'));
+
 // ext-proc may add a few fields to a body of the largest size; it must still fit the buffer that retries replay.
 const editBytesMax = 65_536;
 
@@ -43,6 +46,7 @@ export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'versio
         routes: [
           ...admittedRoutes(settings),
           ...inferencePaths.flatMap((path) => arrivalRoutes(path, settings)),
+          ...sealedPaths.flatMap((path) => arrivalRoutes(path, forEnvelopes(settings))),
           ...apiRoutes(),
           ...nodeRoutes(),
           // CONNECT has no path.
@@ -61,6 +65,12 @@ export function gatewayRoutes(settings: GatewaySettings): Omit<Resource, 'versio
   };
 }
 
+/** No envelope is longer. */
+const forEnvelopes = (settings: GatewaySettings): GatewaySettings => ({
+  ...settings,
+  bodyBytesMax: Math.min(settings.bodyBytesMax, envelopeBytesMax),
+});
+
 const anyPath = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
 
 /** What an admitted request meets, the most specific first. Clients cannot set these headers. */
@@ -72,23 +82,33 @@ function admittedRoutes(settings: GatewaySettings): Route[] {
   };
   const json = { name: 'json', extra: [], silenceMs: settings.jsonTimeoutMs };
 
+  const pinned = {
+    extra: [headers.pinned],
+    filters: {},
+    retry: retrySameNode,
+  };
+  const retry = retryElsewhere;
+
   return [
+    { ...stream, ...pinned, name: 'pinned-stream', extra: [headers.pinned, headers.stream] },
+    { ...json, ...pinned, name: 'pinned-json' },
     {
       ...stream,
+      retry,
       name: 'edited-stream',
       extra: [headers.stream, headers.edit],
       filters: withBodyEdits,
     },
-    { ...json, name: 'edited-json', extra: [headers.edit], filters: withBodyEdits },
-    { ...stream, filters: {} },
-    { ...json, filters: {} },
-  ].map(({ name, extra, silenceMs, filters }) =>
+    { ...json, retry, name: 'edited-json', extra: [headers.edit], filters: withBodyEdits },
+    { ...stream, retry, filters: {} },
+    { ...json, retry, filters: {} },
+  ].map(({ name, extra, silenceMs, filters, retry: policyOf }) =>
     Route.fromPartial({
       name,
       match: { ...anyPath, headers: [headers.cluster, ...extra].map(present) },
       action: {
         $case: 'route',
-        value: { ...toModel(settings), retryPolicy: retryElsewhere(silenceMs) },
+        value: { ...toModel(settings), retryPolicy: policyOf(silenceMs) },
       },
       typedPerFilterConfig: filters,
       requestBodyBufferLimit: BigInt(settings.bodyBytesMax + editBytesMax),
@@ -141,6 +161,7 @@ function apiRoutes(): Route[] {
     { match: exactly('/v1/account/usage'), filters: authenticationOnly, methods: ['GET'] },
     { match: exactly('/v1/wallets'), filters: authenticationOnly, methods: ['GET', 'POST'] },
     { match: exactly('/v1/wallets/challenge'), filters: authenticationOnly, methods: ['POST'] },
+    { match: exactly(lockPath), filters: authenticationOnly, methods: ['POST'] },
     { match: exactly('/v1/deposits'), filters: authenticationOnly, methods: ['GET', 'POST'] },
     { match: exactly('/health'), filters: withoutFilters, methods: ['GET'] },
   ] as const;
@@ -230,6 +251,18 @@ function retryElsewhere(silenceMs: number): RetryPolicy {
   });
 }
 
+/**
+ * A sealed request goes to its node alone, and not again once that may have seen it: a second opening would be work done
+ * and charged twice. Where the list of addresses names the node twice, a failed connection is tried once more.
+ */
+const retrySameNode = (silenceMs: number): RetryPolicy =>
+  RetryPolicy.fromPartial({
+    retryOn: 'connect-failure,reset-before-request',
+    numRetries: 1,
+    perTryIdleTimeout: duration(silenceMs),
+    retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
+  });
+
 function previousHosts() {
   return {
     name: 'envoy.retry_host_predicates.previous_hosts',
@@ -260,6 +293,7 @@ const keptFromNodes = [
   headers.cluster,
   headers.stream,
   headers.edit,
+  headers.pinned,
   headers.account,
   headers.key,
   headers.clientSignature,

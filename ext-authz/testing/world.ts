@@ -1,7 +1,7 @@
 /** An account with money, keys and models in a real Redis, and any number of admission services over it. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { parseKeystoreEntry, toKeystoreEntry } from '../../chain/keystore.ts';
-import { signBody } from '../../chain/request-signature.ts';
+import { signBody, signHash } from '../../chain/request-signature.ts';
 import { type KeyLimits, noLimits, scopes } from '../../domain/api-key.ts';
 import type { Model } from '../../domain/model.ts';
 import { type PicoUsd, picoUsd } from '../../domain/money.ts';
@@ -66,6 +66,9 @@ export async function startReplica(options: ReplicaOptions) {
     unitPool: storage.unitPool,
     findKey: keys.find,
     catalogue,
+    signSealed: signing ? (hash) => signHash(signing, hash) : undefined,
+    locks: storage.nodeLocks,
+    isPurchasing: () => storage.purchaseNotice.isRaised(signing?.address ?? ''),
     signBody: signing && !options.withoutSigningKey ? (text) => signBody(signing, text) : undefined,
     steps: options.steps ?? [],
     nowMs,

@@ -3,6 +3,7 @@ import type { Exchange } from '../../domain/exchange.ts';
 import { parseNodeUsage } from '../../domain/node-usage.ts';
 import { isObject, type JsonObject, objectsIn, parseObject } from '../json.ts';
 import { type ExtProcPlugin, keep } from '../plugin.ts';
+import { createSealedMeter } from '../sealed-meter.ts';
 
 /** A rule of thumb for answers whose node tells no count: a token of English text is about four bytes. */
 const bytesPerToken = 4;
@@ -11,6 +12,7 @@ export const meter: ExtProcPlugin = {
   name: 'meter',
   hooks: { request: 'headers' },
   begin({ exchange, tally }) {
+    if (exchange.sealed) return createSealedMeter(exchange, tally);
     const readUsage = (json: JsonObject) => {
       // Nodes with continuous usage tell it on every event; null means "not yet", and the last word counts.
       if (json.usage === undefined || json.usage === null) return;

@@ -15,6 +15,7 @@ import { createChain } from '../chain.ts';
 import { createLeases } from '../leases.ts';
 import type { ExtProcPlugin } from '../plugin.ts';
 import { createNodeSignature } from '../plugins/node-signature.ts';
+import { createSealedAnswer } from '../plugins/sealed-answer.ts';
 import { createSettle } from '../plugins/settle.ts';
 import { createReconciler } from '../reconciler.ts';
 import { createRefusals } from '../refusals.ts';
@@ -57,6 +58,11 @@ export async function startGateway(options: {
   const reconciler = createReconciler({ ...common, reconciled, graceMs: 50 });
   const plugins = createChain({
     nodeSignature: createNodeSignature({ coverage: 'ends', refused: metrics.suspectNodes }),
+    sealedAnswer: createSealedAnswer({
+      coverage: 'ends',
+      refused: metrics.suspectNodes,
+      repeatedNonces: metrics.repeatedNonces,
+    }),
     settle: createSettle({ settlements, metrics, nowMs }),
     users: options.plugins ?? [],
   });
@@ -109,6 +115,7 @@ function createAccountView(storage: Storage, accountId: string) {
       units: 0,
       startedMs: Date.now(),
       edits: [],
+      sealed: undefined,
       ...changes,
     };
     const { requestId, keyId, model, endpoint, reserved: amount } = exchange;

@@ -33,6 +33,8 @@ export type TestGateway = {
   clientFor(apiKey: string): OpenAI;
   /** What a process has written so far. */
   readLog(name: string): Promise<string>;
+  /** Where all processes write theirs. */
+  readonly logsDir: string;
   close(): Promise<void>;
 };
 
@@ -94,6 +96,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     client: clientFor(apiKey),
     openAccount: open,
     clientFor,
+    logsDir: join(dataDir, 'logs'),
     readLog: (name) => readFile(join(dataDir, 'logs', `${name}.log`), 'utf8'),
     async close() {
       storage.close();

@@ -13,6 +13,7 @@ const node = z.strictObject({
   protocol: z.enum(protocols),
   weight: z.int(),
   signerAddress: z.string(),
+  sealingKey: z.string().default(''),
   models: z.array(
     z.strictObject({
       model: z.string(),
@@ -52,6 +53,7 @@ export function fleetOf(
       protocol: 'openai',
       weight: 1,
       signerAddress: '',
+      sealingKey: '',
       models: [{ model, stacks: [] }],
       ...given,
     })),
