@@ -11,7 +11,7 @@ import { blake2b256 } from './blake2b.ts';
 export const ed25519Flag = 0;
 const signatureBytes = 64;
 
-type Check = {
+export type SignatureCheck = {
   readonly hash: Uint8Array;
   readonly signature: Uint8Array;
   readonly publicKey: Uint8Array;
@@ -20,10 +20,10 @@ type Check = {
 /** The address of the signer; nothing where the bytes are no signature that is valid over the hash. */
 export type SignerOf = (hash: Uint8Array, signed: Uint8Array) => string | undefined;
 
-/** `verifyEd25519` may throw where the key is no point. */
-export function createSignerOf(verifyEd25519: (check: Check) => boolean): SignerOf {
+/** `verify` is that of Ed25519; it may throw where the key is no point. */
+export function createSignerOf(verify: (check: SignatureCheck) => boolean): SignerOf {
   const schemes = new Map([
-    [ed25519Flag, { publicKeyBytes: 32, verify: verifyEd25519 }],
+    [ed25519Flag, { publicKeyBytes: 32, verify }],
     [1, { publicKeyBytes: 33, verify: verifyEcdsa(secp256k1) }],
     [2, { publicKeyBytes: 33, verify: verifyEcdsa(p256) }],
   ]);
@@ -42,13 +42,15 @@ export function createSignerOf(verifyEd25519: (check: Check) => boolean): Signer
   };
 }
 
-/** In plain JavaScript, and as strict as Node's own: one equation without the cofactor's play. */
-export const signerOf: SignerOf = createSignerOf(({ hash, signature, publicKey }) =>
-  ed25519.verify(signature, hash, publicKey, { zip215: false }),
-);
+/** In plain JavaScript, and as strict as Node's own: one equation without the cofactor's play. May throw. */
+export const verifyEd25519 = ({ hash, signature, publicKey }: SignatureCheck): boolean =>
+  ed25519.verify(signature, hash, publicKey, { zip215: false });
+
+/** Without anything of the platform. */
+export const signerOf: SignerOf = createSignerOf(verifyEd25519);
 
 function verifyEcdsa(curve: typeof secp256k1 | typeof p256) {
-  return ({ hash, signature, publicKey }: Check): boolean =>
+  return ({ hash, signature, publicKey }: SignatureCheck): boolean =>
     // Prehashing applies SHA-256; a high s is refused, as Sui does.
     curve.verify(signature, hash, publicKey, { prehash: true, lowS: true });
 }

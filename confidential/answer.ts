@@ -2,7 +2,7 @@
 import { equalBytes } from '@noble/ciphers/utils.js';
 import { z } from 'zod';
 import { blake2b256 } from '../chain/blake2b.ts';
-import { signerOf } from '../chain/signer.ts';
+import { type SignerOf, signerOf } from '../chain/signer.ts';
 import { parseBase64 } from './base64.ts';
 import { type ExchangeCipher, nonceBytes, tagBytes } from './cipher.ts';
 import { hashBytes } from './envelope.ts';
@@ -63,22 +63,29 @@ export function parseAnswer(text: string): AnswerText | Malformed {
 }
 
 /** Who signed the hash that the answer names; nothing where nobody did. */
-export function signerOfHash({ hash, signature }: AnswerText): string | undefined {
+export function signerOfHash(
+  { hash, signature }: AnswerText,
+  check: SignerOf = signerOf,
+): string | undefined {
   const signed = parseBase64(signature);
-  return signed && signerOf(hash, signed);
+  return signed && check(hash, signed);
 }
 
 /** Opens what was read, and checks the hash and the signature over the plaintext. */
 export function openAnswer(
   answer: AnswerText,
-  options: { readonly cipher: ExchangeCipher; readonly isNonceRepeated: boolean },
+  options: {
+    readonly cipher: ExchangeCipher;
+    readonly isNonceRepeated: boolean;
+    readonly signerOf?: SignerOf;
+  },
 ): OpenedAnswer | AnswerFault {
   const { nonce, hash, usage } = answer;
   const { isNonceRepeated } = options;
   const plaintext = options.cipher.open(answer);
   if (!plaintext) return { kind: 'undecryptable' };
   if (!equalBytes(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
-  const signerAddress = signerOfHash(answer);
+  const signerAddress = signerOfHash(answer, options.signerOf);
   if (signerAddress === undefined) return { kind: 'signature-invalid' };
   return { kind: 'opened', plaintext, nonce, signerAddress, usage, isNonceRepeated };
 }

@@ -6,6 +6,7 @@ import { createStreamReader, type OpenedEvent } from '../stream.ts';
 import { isNumbered } from '../stream-nonces.ts';
 import { doneEvent, eventOf } from './as-stream.ts';
 import { choicesOf, expectChunk, expectUsage, isFinished } from './content.ts';
+import { createDeferredSigner } from './deferred-signer.ts';
 import { UnprovenError } from './errors.ts';
 import { type Exchange, expectOpened } from './exchange.ts';
 
@@ -62,7 +63,8 @@ function isError(data: string): boolean {
 }
 
 function createEventOpener(exchange: Exchange, order: 'proven' | 'unproven') {
-  const stream = createStreamReader(exchange.cipher);
+  const signer = createDeferredSigner();
+  const stream = createStreamReader(exchange.cipher, signer.signerOf);
   let events = 0;
   let first: Uint8Array | undefined;
 
@@ -78,6 +80,9 @@ function createEventOpener(exchange: Exchange, order: 'proven' | 'unproven') {
 
   return async function open(data: string) {
     const opened = expectOpened(stream.open(data));
+    if (!(await signer.isProven())) {
+      throw new UnprovenError('signer', "an event's signature is not valid");
+    }
     if (opened.signed === 'event') {
       throw new UnprovenError('end', 'the stream was stopped before its end');
     }
