@@ -133,6 +133,16 @@ describe('an unchanged SDK', () => {
     expect(relay.carried).toEqual([]);
   });
 
+  it('takes a request as one object, too', async () => {
+    const call = sealedFetch({ trust: { kind: 'lock' } });
+    const body = JSON.stringify(ask);
+    const url = `${relay.baseUrl}/chat/completions`;
+    const answer = await call(new Request(url, { method: 'POST', body }));
+    expect(await answer.json()).toMatchObject({ object: 'chat.completion' });
+    const head = await call(new Request(`${relay.baseUrl}/models`, { method: 'HEAD' }));
+    expect(await head.text()).toBe('');
+  });
+
   it('reaches the gateway that the options name, with their key', async () => {
     const seen: Request[] = [];
     const client = new OpenAI({
@@ -193,6 +203,15 @@ describe('refusals', () => {
     await expect(clientOf().chat.completions.create(ask)).rejects.toMatchObject({ status: 425 });
     expect(relay.locks() - locks).toBe(3);
     expect(new Set(relay.carried.map(({ body }) => body)).size).toBe(3);
+  });
+
+  it('of a node that failed lead the SDK to another lock, as they do in clear', async () => {
+    const locks = relay.locks();
+    relay.setMiddleman({ instead: { status: 424, body: '{}' } });
+    const call = clientOf().withOptions({ maxRetries: 1 }).chat.completions.create(ask);
+    await expect(call).rejects.toMatchObject({ status: 424 });
+    expect(relay.locks() - locks).toBe(2);
+    expect(new Set(relay.carried.map(({ body }) => body)).size).toBe(2);
   });
 
   it('after a rotation lead the SDK to the new key', async () => {

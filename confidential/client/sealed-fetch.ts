@@ -46,7 +46,8 @@ export function sealedFetch(options: SealedFetchOptions): typeof fetch {
     const request = new Request(input, init);
     const route = routeOf(request, options.baseUrl);
     const headers = headersFor(request, options.apiKey);
-    if (route.kind === 'pass') return await send(route.url, { ...init, headers });
+    const { method, signal } = request;
+    if (route.kind === 'pass') return await send(route.url, { ...init, method, headers, signal });
     const body = new Uint8Array(await request.arrayBuffer());
     const read = readPlainRequest(route.endpoint, body);
     if (read.kind === 'refused') return read.response;
@@ -57,10 +58,10 @@ export function sealedFetch(options: SealedFetchOptions): typeof fetch {
         method: 'POST',
         headers,
         body,
-        signal: request.signal,
+        signal,
         redirect: 'error',
       });
-    return await ask({ ...options, route, request: read, signal: request.signal, post });
+    return await ask({ ...options, route, request: read, signal, post });
   };
 }
 
