@@ -9,9 +9,9 @@ export type SealedSize = {
   readonly unitsAsked: bigint | undefined;
 };
 
-// As in clear a token is at least one byte. A message of a few letters takes 32 bytes and gets up to 16 tokens of markers,
-// and templates print tools with more white space than they came with: twice the bytes and the preambles hold all of that.
-const tokensPerByte = 2;
+// As in clear a token is at least one byte. Markers of messages, and what templates print around calls and definitions of
+// tools, are up to three more for each byte, as far as these nest no deeper than tools do; and there are the preambles.
+const tokensPerByte = 4;
 const preambleTokensMax = 2048;
 /** What one picture, sound or file takes of the body at least. */
 const mediaPartBytesMin = 50;

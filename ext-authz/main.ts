@@ -61,7 +61,7 @@ const service = await startService({
   signSealed: signing ? (hash) => signHash(signing, hash) : undefined,
   locks: storage.nodeLocks,
   isPurchasing: async () =>
-    signing !== undefined && (await storage.purchaseNotice.isRaised(signing.address)),
+    signing !== undefined && (await storage.purchases.isUnderWay(signing.address)),
   signBody: signing ? (text) => signBody(signing, text) : undefined,
   steps,
   nowMs,

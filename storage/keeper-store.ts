@@ -14,6 +14,7 @@ import type { Withdrawal, WithdrawalState } from '../domain/withdrawal.ts';
 import { withdrawalStateToText } from './codecs.ts';
 import { type TreasuryId, treasuryKeys } from './keys.ts';
 import { createLeaseStore } from './lease-store.ts';
+import { addSpender } from './purchases.ts';
 import type { Redis } from './redis.ts';
 import { listFrom, maybeTextFrom, textsFrom } from './reply.ts';
 import { scripts } from './script.ts';
@@ -27,6 +28,8 @@ export function createKeeperStore({
   const { fence, operation: operationKey, ended: endedKey } = keys;
   return {
     ...createLeaseStore({ redis, keys }),
+
+    announce: (stackOwner) => addSpender(redis, { stackOwner, treasury }),
 
     async load(sinceMs) {
       // The operation first: what ends between the two reads makes the revision stale, never the budget too large.

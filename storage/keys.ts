@@ -150,11 +150,8 @@ export const globalKeys = {
   sealingKeys: 'sealing-keys',
 } as const;
 
-/**
- * Followed by the stack owner's address: string, there while a coin of a purchase is or may come to lie at that address; lives until
- * the keeper knows that it does not.
- */
-export const purchaseKey = (stackOwner: string) => `purchase:${stackOwner}`;
+/** Set of the treasuries, `<chainId>:<address>`, that send coins to this stack owner; lives for ever. */
+export const spendersKey = (stackOwner: string) => `spenders:${stackOwner}`;
 
 /** Pub/sub channels; a message is a hint to read again and may get lost. */
 export const channels = {

@@ -18,7 +18,7 @@ import { createLedger } from './ledger.ts';
 import { createNodeLocks, type NodeLocks } from './node-locks.ts';
 import { createNodeRegistrations, type NodeRegistrations } from './node-registrations.ts';
 import { createPrices, type Prices } from './prices.ts';
-import { createPurchaseNotice, type PurchaseNotice } from './purchase-notice.ts';
+import { createPurchases, type Purchases } from './purchases.ts';
 import { connectRedis } from './redis.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
 import { createUnitPool, type StackKeeper, type StackRefusals } from './unit-pool.ts';
@@ -37,7 +37,7 @@ export type Storage = {
   readonly usage: UsageList;
   readonly sweeper: Sweeper;
   readonly nodeLocks: NodeLocks;
-  readonly purchaseNotice: PurchaseNotice;
+  readonly purchases: Purchases;
   readonly causeNotices: CauseNotices;
   /** What is known of one contract on the chain, by the id of its database. */
   chain(databaseId: SuiAddress): ChainRecords;
@@ -85,7 +85,7 @@ export async function createStorage(options: { redisUrl: string; log: Logger }):
     usage: createUsageList(redis),
     sweeper: createSweeper(redis),
     nodeLocks: createNodeLocks({ redis, randomId }),
-    purchaseNotice: createPurchaseNotice(redis),
+    purchases: createPurchases(redis),
     causeNotices: createCauseNotices(redis),
     chain: (databaseId: SuiAddress) => createChainStore({ redis, databaseId }),
     useSamples: (databaseId: SuiAddress) => createUseSamples({ redis, databaseId }),

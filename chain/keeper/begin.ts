@@ -37,6 +37,7 @@ export type Desk = {
   readonly settings: KeeperSettings;
   readonly withdrawals: WithdrawalQueue;
   readonly observe: () => Promise<Observation>;
+  readonly randomBytes: (length: number) => Uint8Array;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
 };
@@ -51,6 +52,8 @@ export type Change = {
 type TreasuryLow = { readonly kind: 'treasury-low'; readonly coinType: string };
 type Idle = { readonly kind: 'idle'; readonly unmet: Plan['unmet'] } | TreasuryLow;
 type Start = { readonly stored: StoredKeeper; readonly gas: Gas };
+
+const nonceBytes = 32;
 
 /** Far below what a transaction may take in. */
 const coinsPerCollectionMax = 100;
@@ -119,13 +122,14 @@ async function buy(desk: Desk, { stored, gas }: Start): Promise<Change | Idle> {
 }
 
 async function pay(
-  { node, wallets, parties, signal }: Desk,
+  { node, wallets, parties, randomBytes, signal }: Desk,
   { recipient, amount, gas }: { recipient: SuiAddress; amount: bigint; gas: Gas },
 ): Promise<SentTransaction | TreasuryLow> {
   const { treasury, usdcType: coinType } = parties;
   const coins = chooseCoins(await node.coins({ owner: treasury, coinType }, signal), amount);
   if (!coins) return { kind: 'treasury-low', coinType };
-  return buildPayment({ wallets, gas, coins, amount, recipient });
+  const nonce = randomBytes(nonceBytes);
+  return buildPayment({ wallets, gas, coins, amount, recipient, nonce });
 }
 
 /** Goes on with a purchase whose coin has come, or has to go back. */

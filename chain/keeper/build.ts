@@ -33,21 +33,26 @@ export type Gas = {
   readonly height: bigint;
 };
 
-/** Merges the treasury's coins, and sends one of exactly that amount. */
+/**
+ * Merges the treasury's coins, and sends one of exactly that amount. The id of that coin follows from the digest of the
+ * transaction: the nonce, an input that no command uses, keeps anybody from knowing either before it is sent.
+ */
 export async function buildPayment(options: {
   readonly wallets: Wallets;
   readonly gas: Gas;
   readonly coins: readonly ObjectRef[];
   readonly amount: bigint;
   readonly recipient: SuiAddress;
+  readonly nonce: Uint8Array;
 }): Promise<SentTransaction> {
-  const { wallets, gas, amount, recipient } = options;
+  const { wallets, gas, amount, recipient, nonce } = options;
   const { treasury } = wallets;
   const tx = start({ sender: treasury.address, wallets, gas });
   const [wallet, ...rest] = options.coins.map((coin) => tx.object(input(coin)));
   if (!wallet) throw new RangeError('a payment needs a coin');
   if (rest.length > 0) tx.mergeCoins(wallet, rest);
   tx.transferObjects([tx.splitCoins(wallet, [tx.pure.u64(amount)])], recipient);
+  tx.pure(nonce);
   return finish(tx, { gas, inputs: options.coins, signers: [treasury] });
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { nodeSmallId, suiAddress } from '../../domain/chain-ids.ts';
 import { worthOf } from '../../domain/deposit.ts';
 import { mortal } from '../../storage/deposit-testing.ts';
+import { createPurchases } from '../../storage/purchases.ts';
 import { createWithdrawalBook } from '../../storage/withdrawal-book.ts';
 import { keepUntilIdle } from '../../test/keeper/keep.ts';
 import {
@@ -45,6 +46,21 @@ describe('the keeper', () => {
     expect(play.books()).toEqual({ ...untouched, paid: 2n * stackPrice });
     const bought = { kind: 'bought', paid: stackPrice };
     expect(await play.ended()).toMatchObject([bought, bought]);
+  });
+
+  it('lets nothing be signed for callers while a coin is with the stack owner', async () => {
+    const play = await startPlay(world);
+    const { isUnderWay } = createPurchases(world.redis);
+    let seen = 0;
+    await keepUntilIdle(play, {
+      async beforeStep() {
+        if (play.books().owner === 0n) return;
+        expect(await isUnderWay(play.stackOwner.address)).toBe(true);
+        seen += 1;
+      },
+    });
+    expect(seen).toBe(stacksForRunway);
+    expect(await isUnderWay(play.stackOwner.address)).toBe(false);
   });
 
   it('buys again as the stacks are used', async () => {

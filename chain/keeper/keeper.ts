@@ -30,6 +30,7 @@ export type KeeperOptions = {
   readonly settings: KeeperSettings;
   /** What is needed, by the present state of the chain and our own count. */
   readonly observe: () => Promise<Observation>;
+  readonly randomBytes: (length: number) => Uint8Array;
   readonly nowMs: () => number;
   readonly log: Logger;
 };
@@ -94,6 +95,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
     async step(lease, signal) {
       // First, so that what an earlier process left open does not depend on the full node.
       await options.withdrawals.settle();
+      // Before anything is kept that may bring a coin to the stack owner.
+      await store.announce(wallets.owner.address);
       const stored = await store.load(nowMs() - dayMs);
       const done = await progress(stored, signal);
       if (done.kind !== 'change') return done;

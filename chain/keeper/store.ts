@@ -1,4 +1,5 @@
 /** The ports to what the keeper keeps, the operation under way and how each earlier one ended, and to what it has to pay. */
+import type { SuiAddress } from '../../domain/chain-ids.ts';
 import type { Withdrawal } from '../../domain/withdrawal.ts';
 import type { Lease, LeaseStore } from '../lease.ts';
 import type { EndedOperation, Operation } from './operation.ts';
@@ -12,6 +13,8 @@ export type StoredKeeper = {
 };
 
 export type KeeperStore = LeaseStore & {
+  /** Tells all who sign with the stack owner's key that what is under way here may bring coins to it. */
+  announce(stackOwner: SuiAddress): Promise<void>;
   /** What is under way, and what ended at or after that time. */
   load(sinceMs: number): Promise<StoredKeeper>;
   /**

@@ -31,6 +31,7 @@ export type KeepingOptions = {
   /** Called where what is needed may have changed; the returned function ends it. */
   readonly onChange: (listener: () => void) => () => void;
   readonly metrics: ReturnType<typeof createTreasuryMetrics>;
+  readonly randomBytes: (length: number) => Uint8Array;
   readonly nowMs: () => number;
   readonly backoffMs: (attempt: number) => number;
   readonly log: Logger;

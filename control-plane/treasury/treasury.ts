@@ -1,4 +1,5 @@
 /** The gateway's money on the chain: deposits that come in, and stacks that are bought where the keys are here. */
+import { randomBytes } from 'node:crypto';
 import type { ChainIds } from '../../chain/client.ts';
 import type { FullNode } from '../../chain/full-node.ts';
 import type { TransactionNode } from '../../chain/transaction-node.ts';
@@ -91,6 +92,7 @@ async function startKeeping({
       onChange: records.onChange,
       saveReport: (json) => records.saveReport('treasury', json),
       metrics: tools.treasuryMetrics,
+      randomBytes,
       nowMs: () => Date.now(),
       backoffMs,
       log: tools.log,

@@ -68,7 +68,7 @@ export async function startReplica(options: ReplicaOptions) {
     catalogue,
     signSealed: signing ? (hash) => signHash(signing, hash) : undefined,
     locks: storage.nodeLocks,
-    isPurchasing: () => storage.purchaseNotice.isRaised(signing?.address ?? ''),
+    isPurchasing: () => storage.purchases.isUnderWay(signing?.address ?? ''),
     signBody: signing && !options.withoutSigningKey ? (text) => signBody(signing, text) : undefined,
     steps: options.steps ?? [],
     nowMs,

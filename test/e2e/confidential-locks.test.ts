@@ -1,5 +1,6 @@
 /** Locks on nodes through real Envoy: who may use them, how often, and what follows where the node fails. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { suiAddress } from '../../domain/chain-ids.ts';
 import { locksMax } from '../../domain/node-lock.ts';
 import { chatModel } from './fleet.ts';
 import { startTestGateway, type TestGateway, until, untilSettled } from './gateway.ts';
@@ -186,17 +187,35 @@ describe('a lock', () => {
   it('waits while a purchase is under way', async () => {
     const owner = gateway.devnet.atomaNode('lone').stacks()[0]?.owner ?? '';
     const sealed = seal(chatOf(loneModel), await lockNode(gateway, loneModel));
-    await gateway.storage.purchaseNotice.raise(owner);
+    const keeper = await beginPurchase(owner);
     const answer = await expectRefusal(
       () => sendSealed(gateway, sealed),
       503,
       'gateway_unavailable',
     );
     expect(answer.headers['retry-after']).toBe('1');
-    await gateway.storage.purchaseNotice.lower(owner);
+    await keeper.end();
     openWhole(await sendSealed(gateway, sealed), sealed);
   });
 });
+
+/** A purchase for that stack owner, as its keeper keeps it before it sends anything. */
+async function beginPurchase(stackOwner: string) {
+  const address = suiAddress(`0x${'7'.repeat(64)}`);
+  const store = gateway.storage.treasury({ chainId: 'test', address });
+  const lease = await store.acquire(60_000);
+  if (!lease) throw new Error('somebody else keeps');
+  await store.announce(suiAddress(stackOwner));
+  const sent = {
+    ...{ digest: 'd', bytes: Uint8Array.of(1), signatures: [], inputs: [] },
+    ...{ lastEpoch: 1n, builtAtHeight: 1n },
+  };
+  const operation = { kind: 'collecting', id: 'one', startedMs: Date.now(), sent } as const;
+  await store.commit(lease, { revision: 0, operation, ended: undefined });
+  return {
+    end: () => store.commit(lease, { revision: 1, operation: undefined, ended: undefined }),
+  };
+}
 
 describe('a locked node', () => {
   it.each([500, 503, 429, 401, 423])(

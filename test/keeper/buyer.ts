@@ -1,5 +1,6 @@
 /** A process that keeps stacks as the control plane does, until it is killed; the parent sends its order by IPC. */
 
+import { randomBytes } from 'node:crypto';
 import { createFullNode } from '../../chain/client.ts';
 import { parseKeystoreEntry, type SigningKey } from '../../chain/keystore.ts';
 import { keepStacks } from '../../control-plane/treasury/keeping.ts';
@@ -70,6 +71,7 @@ async function buy(order: BuyerOrder): Promise<void> {
       saveReport: async () => {},
       onChange: () => () => {},
       metrics: createTreasuryMetrics(createRegistry('buyer')),
+      randomBytes,
       nowMs: () => Date.now(),
       backoffMs: () => 20,
       leaseMs,

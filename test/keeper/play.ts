@@ -1,5 +1,5 @@
 /** A treasury with a task of its own on a shared chain, and what keeps stacks for it and pays what is withdrawn. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createEventTypes } from '../../chain/bcs/event-types.ts';
 import { defaultSamplingRates } from '../../chain/costs.ts';
 import { createKeeper } from '../../chain/keeper/keeper.ts';
@@ -95,6 +95,7 @@ export async function startPlay(world: World, options: PlayOptions = {}) {
       gasBudgetMist,
       settings: { ...settings, ...options.settings },
       observe: async () => ({ tasks: [await needs()], rates: defaultSamplingRates }),
+      randomBytes,
       nowMs: () => clock.ms,
       log: silentLog,
     });
