@@ -5,6 +5,12 @@ import { addressOf, definingPackage, TestLedger } from '../../chain/testing/ledg
 import { startFullNode as startStandIn } from '../../devnet/sui/full-node.ts';
 import { setUpAtoma, keyOf as suiKeyOf } from '../../devnet/sui/testing.ts';
 import { nodeSmallId, suiAddress } from '../../domain/chain-ids.ts';
+import {
+  chatModel,
+  nodeSmallId as relayNodeId,
+  sealedClient,
+  startRelay,
+} from '../../test/sealing/relay.ts';
 import { connectChainView, createChainView } from './chain-view.ts';
 
 const { signal } = new AbortController();
@@ -71,6 +77,28 @@ describe('the key of a node', () => {
     spoil();
     await expect(view.lookUpKey(1n, signal)).rejects.toThrow();
   });
+});
+
+it('a request is sealed to what the node has committed to, and to nothing else', async () => {
+  const relay = await startRelay();
+  const keyInUse = () => new Uint8Array(Buffer.from(relay.node.sealingKey(), 'base64'));
+  const { lookUpKey } = view;
+  const client = sealedClient(relay, { trust: { kind: 'chain', lookUpKey } });
+  const messages = [{ role: 'user' as const, content: 'hello' }];
+  const ask = () => client.chat.completions.create({ model: chatModel, messages });
+  const refused = { cause: { unproven: 'key' } };
+
+  await expect(ask()).rejects.toMatchObject(refused);
+  ledger.execute([committed(BigInt(relayNodeId), keyInUse())]);
+  await ask();
+  relay.node.rotateSealingKey();
+  await expect(ask()).rejects.toMatchObject(refused);
+  ledger.execute([committed(BigInt(relayNodeId), keyInUse())]);
+  await ask();
+  served.close();
+  await expect(ask()).rejects.toThrow();
+  expect(relay.carried).toHaveLength(2);
+  await relay.close();
 });
 
 it('the owner of a node is who holds its badge', async () => {
