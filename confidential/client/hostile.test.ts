@@ -216,6 +216,24 @@ it('an answer of another kind is refused, though the node sealed it', async () =
   await expect(call).rejects.toMatchObject({ unproven: 'answer' });
 });
 
+describe.each(['none', 'whole', 'live'] as const)('a node that breaks (stream: %s)', (streams) => {
+  it.each([
+    { kind: 'cut-mid-stream', afterEvents: 3 },
+    { kind: 'end-mid-stream', afterEvents: 3 },
+    { kind: 'malformed-json', afterEvents: 3 },
+    { kind: 'malformed-sse', afterEvents: 3 },
+    { kind: 'bad-signature' },
+    { kind: 'usage-missing' },
+    { kind: 'usage-negative' },
+  ] as const)('is an error: $kind', async (fault) => {
+    const honest = await seen(streams);
+    relay.node.setFault(fault, { requests: 1 });
+    // Some faults are of streams alone, and leave a whole answer whole.
+    const isOfStreams = streams !== 'live' && fault.kind === 'malformed-sse';
+    expect(await seen(streams)).toBe(isOfStreams ? honest : undefined);
+  });
+});
+
 describe('version 1 of the wire format does not show', () => {
   it('what is in clear of a request: model, stream and units', async () => {
     const honest = await seen('none');
