@@ -26,6 +26,7 @@ function createRecorded() {
     configured: emptyFleet as Fleet,
     catalogue: undefined as Catalogue | undefined,
     pools: new Map<string, readonly Stack[]>(),
+    keys: [] as readonly string[],
   };
   const reach = () => {
     if (world.away.has('store')) throw new Error('away');
@@ -62,8 +63,9 @@ function createRecorded() {
         stacksKnown.set(id, { used, refused, live: refused === 'no' });
       }
     },
-    async publishSealingKeys() {
+    async publishSealingKeys(keys) {
       reach();
+      world.keys = keys;
     },
     observe: () => undefined,
     nowMs: () => performance.now(),
@@ -88,6 +90,20 @@ const atoma = (stacks: readonly Stack[]): Fleet => ({
 });
 
 describe('the publisher', () => {
+  it('publishes the keys in use, also of a node whose stacks are used up', async () => {
+    const { publisher, world } = createRecorded();
+    const sealing = (sealingKey: string): Fleet => ({
+      ...atoma([]),
+      nodes: atoma([]).nodes.map((node) => ({ ...node, sealingKey })),
+    });
+    publisher.setFleet(sealing('one='));
+    await expect.poll(() => world.keys).toEqual(['one=']);
+    publisher.setFleet(sealing('two='));
+    await expect.poll(() => world.keys).toEqual(['two=']);
+    publisher.setFleet(sealing(''));
+    await expect.poll(() => world.keys).toEqual([]);
+  });
+
   it('tells Envoy of a new model, waits, and only then the services', async () => {
     const { publisher, events } = createRecorded();
     publisher.setFleet(fleetOf('a'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { emptyState, type Rows, subscriptionId } from '../../chain/indexer/state.ts';
+import { emptyState, type NodeKey, type Rows, subscriptionId } from '../../chain/indexer/state.ts';
 import { nodeSmallId, stackSmallId, suiAddress, taskSmallId } from '../../domain/chain-ids.ts';
 import { formatUsdPerMillion } from '../../domain/money.ts';
 import { type NodeAddress, toChainFleet } from './chain-fleet.ts';
@@ -50,6 +50,30 @@ function fleetOf(spec: Spec, addresses: readonly (readonly [string, NodeAddress]
 }
 
 describe('the fleet of the chain', () => {
+  const keyed = (change: Partial<NodeKey>) => {
+    const rows = rowsOf({ subscriptions: [[1n, 1n, 5n]], stacks: [{}] });
+    rows.rotation.set('current', { rotation: 4n, nonce: 1n });
+    rows.keys.set('1', {
+      ...{ nodeId: nodeSmallId(1n), source: 'event', publicKey: Buffer.alloc(32, 9) },
+      ...{ rotation: 4n, epoch: 1n, ...change },
+    });
+    const addresses = new Map([['1', usable]]);
+    return toChainFleet({ percentOf, rows, addresses, defaults }).fleet.nodes[0]?.sealingKey;
+  };
+
+  it('seals to the key that a node committed for the present rotation', () => {
+    expect(keyed({})).toBe(Buffer.alloc(32, 9).toString('base64'));
+  });
+
+  it.each([
+    ['of an earlier rotation', { rotation: 3n }],
+    ['that may be older than the one in use', { source: 'stored' as const }],
+    ['of another length', { publicKey: Buffer.alloc(31, 9) }],
+    ['in another form than its one', { publicKey: Buffer.alloc(32, 255) }],
+  ])('seals to no key %s', (_name, change) => {
+    expect(keyed(change)).toBe('');
+  });
+
   it('is the subscribed nodes that have an address, with their open stacks', () => {
     const { fleet, standings } = fleetOf(
       { subscriptions: [[1n, 1n, 5n]], stacks: [{}, { standing: 'frozen' }, {}] },

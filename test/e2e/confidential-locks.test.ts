@@ -271,5 +271,9 @@ describe('a locked node', () => {
     expect(errorIn(answer)).toMatchObject({ code: 'locked_node_failed' });
     expect(seen()).toBe(before);
     expect(await sendSealed(gateway, sealed)).toMatchObject({ status: 409 });
+    // Once more at the same address, and nowhere else.
+    const { host, port } = gateway.gateway.envoyAdmin;
+    const stats = await (await fetch(`http://${host}:${port}/stats?filter=pinned`)).text();
+    expect(stats).toMatch(/vault\/lone\.upstream_cx_connect_fail: 2$/m);
   });
 });
