@@ -12,6 +12,9 @@ import { UnsealableError } from './errors.ts';
 import { type SealedFetchOptions, sealedFetch } from './sealed-fetch.ts';
 
 let relay: Relay;
+const openRequests = () => relay.node.openRequests;
+/** A busy machine takes its time. */
+const patience = { timeout: 10_000 };
 beforeAll(async () => {
   relay = await startRelay();
 });
@@ -238,18 +241,18 @@ describe('an abort', () => {
     const reading = clientOf({ streams })
       .chat.completions.create({ ...ask, max_tokens: 500, stream: true }, { signal: left.signal })
       .then(textOf);
-    await expect.poll(() => relay.node.openRequests).toBe(1);
+    await expect.poll(openRequests, patience).toBe(1);
     left.abort();
     // The SDK ends an aborted stream without an error, or with one, as it does in clear.
     await reading.catch(() => undefined);
-    await expect.poll(() => relay.node.openRequests).toBe(0);
+    await expect.poll(openRequests, patience).toBe(0);
   });
 
   it('by a timeout is the SDK’s own error', async () => {
     relay.node.setFault({ kind: 'hang-before-headers' });
     const call = clientOf().withOptions({ timeout: 200 }).chat.completions.create(ask);
     await expect(call).rejects.toBeInstanceOf(OpenAI.APIConnectionTimeoutError);
-    await expect.poll(() => relay.node.openRequests).toBe(0);
+    await expect.poll(openRequests, patience).toBe(0);
   });
 });
 

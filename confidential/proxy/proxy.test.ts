@@ -10,6 +10,9 @@ const messages = [{ role: 'user' as const, content: 'Say hello, please.' }];
 const ask = { model: chatModel, messages, max_tokens: 12 };
 
 let relay: Relay;
+const openRequests = () => relay.node.openRequests;
+/** A busy machine takes its time. */
+const patience = { timeout: 10_000 };
 let proxies: { readonly port: number; close(): Promise<void> }[] = [];
 beforeAll(async () => {
   relay = await startRelay();
@@ -145,7 +148,7 @@ describe('limits', () => {
     const { client } = await startProxy({ parallelMax: 1 });
     const first = client.chat.completions.create(ask);
     first.catch(() => undefined);
-    await expect.poll(() => relay.node.openRequests).toBe(1);
+    await expect.poll(openRequests, patience).toBe(1);
     await expect(client.chat.completions.create(ask)).rejects.toMatchObject({ status: 429 });
     await first;
     await client.chat.completions.create(ask);
@@ -156,7 +159,7 @@ describe('limits', () => {
     const { client } = await startProxy({ timeoutMs: 200 });
     const call = client.chat.completions.create(ask);
     await expect(call).rejects.toMatchObject({ status: 504, code: 'upstream_timeout' });
-    await expect.poll(() => relay.node.openRequests).toBe(0);
+    await expect.poll(openRequests, patience).toBe(0);
   });
 });
 
@@ -171,9 +174,9 @@ it.each(['whole', 'live'] as const)(
       { signal: left.signal },
     );
     stream.done().catch(() => undefined);
-    await expect.poll(() => relay.node.openRequests).toBe(1);
+    await expect.poll(openRequests, patience).toBe(1);
     left.abort();
-    await expect.poll(() => relay.node.openRequests).toBe(0);
+    await expect.poll(openRequests, patience).toBe(0);
   },
 );
 
@@ -181,8 +184,8 @@ it('closing breaks what is still open', async () => {
   relay.node.setFault({ kind: 'hang-before-headers' });
   const { client, proxy } = await startProxy();
   const call = client.chat.completions.create(ask).catch((error: unknown) => error);
-  await expect.poll(() => relay.node.openRequests).toBe(1);
+  await expect.poll(openRequests, patience).toBe(1);
   await proxy.close();
   expect(await call).toBeInstanceOf(OpenAI.APIConnectionError);
-  await expect.poll(() => relay.node.openRequests).toBe(0);
+  await expect.poll(openRequests, patience).toBe(0);
 });

@@ -41,6 +41,8 @@ type Middleman = {
   instead?: { readonly status: number; readonly body: string } | undefined;
   /** What a browser is shown at `/page`, on the relay's own origin. */
   page?: string;
+  /** What the page says to `/shown`. */
+  shown?(text: string): void;
 };
 
 export type Relay = {
@@ -73,6 +75,10 @@ export async function startRelay(options: { readonly nonces?: NoncePolicy } = {}
     const body = await textOf(request);
     const path = request.url ?? '';
     if (path === '/page') return void response.end(state.middleman.page);
+    if (path === '/shown') {
+      state.middleman.shown?.(body);
+      return void response.end();
+    }
     if (path === '/v1/models') return sendJson(response, { object: 'list', data: models });
     if (path === '/v1/nodes/lock') {
       state.locks += 1;
