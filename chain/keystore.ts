@@ -1,8 +1,7 @@
 /** Ed25519 keys in the form of a Sui keystore: base64 of a zero flag byte and the 32-byte seed. */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { blake2b256 } from './blake2b.ts';
+import { addressOf, ed25519Flag } from './signer.ts';
 
-export const ed25519Flag = 0;
 const seedBytes = 32;
 
 // DER of an Ed25519 private key without its seed (RFC 8410, section 7).
@@ -48,12 +47,6 @@ export function keyOfSeed(seed: Uint8Array): SigningKey {
 export function seedOf(key: SigningKey): Uint8Array {
   const der = key.privateKey.export({ format: 'der', type: 'pkcs8' });
   return der.subarray(pkcs8Prefix.length);
-}
-
-/** The Sui address of a public key: BLAKE2b-256 of its flag and bytes. */
-export function addressOf(flag: number, publicKey: Uint8Array): string {
-  const hash = blake2b256(Buffer.concat([Buffer.of(flag), publicKey]));
-  return `0x${Buffer.from(hash).toString('hex')}`;
 }
 
 /** The public key as Node's crypto takes it. */

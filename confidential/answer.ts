@@ -1,16 +1,15 @@
-/** What whole answers and stream events have in common: a ciphertext, and a signed hash of what is in it. */
-import { timingSafeEqual } from 'node:crypto';
+/** Opening what whole answers and stream events have in common: a ciphertext, and a signed hash of what is in it. */
+import { equalBytes } from '@noble/ciphers/utils.js';
 import { z } from 'zod';
 import { blake2b256 } from '../chain/blake2b.ts';
-import type { SigningKey } from '../chain/keystore.ts';
-import { signerOf, signHash } from '../chain/request-signature.ts';
-import { parseBase64, toBase64 } from './base64.ts';
+import { type SignerOf, signerOf } from '../chain/signer.ts';
+import { parseBase64 } from './base64.ts';
 import { type ExchangeCipher, nonceBytes, tagBytes } from './cipher.ts';
 import { hashBytes } from './envelope.ts';
 import { type Malformed, malformed, readJson } from './reading.ts';
 
 /** Pictures as base64 within base64 fit. */
-const answerCharsMax = 64 * 1024 * 1024;
+export const answerCharsMax = 64 * 1024 * 1024;
 
 export type AnswerText = {
   readonly nonce: Uint8Array;
@@ -24,6 +23,7 @@ export type AnswerText = {
 export type OpenedAnswer = {
   readonly kind: 'opened';
   readonly plaintext: Uint8Array;
+  readonly nonce: Uint8Array;
   /** Who signed; whether that is the node is the caller's to compare. */
   readonly signerAddress: string;
   readonly usage: unknown;
@@ -62,43 +62,30 @@ export function parseAnswer(text: string): AnswerText | Malformed {
   return { nonce, ciphertext, hash, signature, usage };
 }
 
+/** Who signed the hash that the answer names; nothing where nobody did. */
+export function signerOfHash(
+  { hash, signature }: AnswerText,
+  check: SignerOf = signerOf,
+): string | undefined {
+  const signed = parseBase64(signature);
+  return signed && check(hash, signed);
+}
+
 /** Opens what was read, and checks the hash and the signature over the plaintext. */
 export function openAnswer(
   answer: AnswerText,
-  options: { readonly cipher: ExchangeCipher; readonly isNonceRepeated: boolean },
+  options: {
+    readonly cipher: ExchangeCipher;
+    readonly isNonceRepeated: boolean;
+    readonly signerOf?: SignerOf;
+  },
 ): OpenedAnswer | AnswerFault {
-  const { hash, signature, usage } = answer;
+  const { nonce, hash, usage } = answer;
   const { isNonceRepeated } = options;
   const plaintext = options.cipher.open(answer);
   if (!plaintext) return { kind: 'undecryptable' };
-  if (!timingSafeEqual(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
-  const signerAddress = signerOf(hash, signature);
+  if (!equalBytes(blake2b256(plaintext), hash)) return { kind: 'hash-differs' };
+  const signerAddress = signerOfHash(answer, options.signerOf);
   if (signerAddress === undefined) return { kind: 'signature-invalid' };
-  return { kind: 'opened', plaintext, signerAddress, usage, isNonceRepeated };
-}
-
-export type AnswerToSeal = {
-  /** The JSON of the backend, usage included, without signature. */
-  readonly plaintext: Uint8Array;
-  /** Compact JSON; nothing for pictures, and for the chunks before the one that carries it. */
-  readonly usage: string | undefined;
-};
-
-/** The members of an answer as JSON texts; their order differs between whole answers and events. */
-export function sealMembers(
-  plaintext: Uint8Array,
-  options: {
-    readonly cipher: ExchangeCipher;
-    readonly key: SigningKey;
-    readonly nonce: Uint8Array;
-  },
-) {
-  const { cipher, key, nonce } = options;
-  const hash = blake2b256(plaintext);
-  return {
-    nonce: `"nonce":"${toBase64(nonce)}"`,
-    ciphertext: `"ciphertext":"${toBase64(cipher.seal({ nonce, plaintext }))}"`,
-    hash: `"response_hash":"${toBase64(hash)}"`,
-    signature: `"signature":"${signHash(key, hash)}"`,
-  };
+  return { kind: 'opened', plaintext, nonce, signerAddress, usage, isNonceRepeated };
 }

@@ -1,5 +1,5 @@
 /** Sealing a request to one node, and opening it there (Atoma node protocol, section 11). */
-import { timingSafeEqual } from 'node:crypto';
+import { equalBytes } from '@noble/ciphers/utils.js';
 import { blake2b256 } from '../chain/blake2b.ts';
 import type { StackSmallId } from '../domain/chain-ids.ts';
 import { createExchangeCipher, type ExchangeCipher, nonceBytes } from './cipher.ts';
@@ -84,14 +84,14 @@ export type RequestFault = {
 /** Opens a request at the node to which it was sealed; the signature over its hash is checked before. */
 export function openRequest(envelope: Envelope, own: KeyPair): OpenedRequest | RequestFault {
   const { nodePublicKey, clientPublicKey, salt, nonce, ciphertext, plaintextHash } = envelope;
-  if (!timingSafeEqual(nodePublicKey, own.publicKey)) return { kind: 'key-unknown' };
+  if (!equalBytes(nodePublicKey, own.publicKey)) return { kind: 'key-unknown' };
   const { secretKey } = own;
   const key = deriveExchangeKey({ secretKey, peerPublicKey: clientPublicKey, salt });
   if (!key) return { kind: 'key-weak' };
 
   const cipher = createExchangeCipher(key, { requestNonce: nonce });
   const plaintext = cipher.open({ nonce, ciphertext });
-  if (plaintext && timingSafeEqual(blake2b256(plaintext), plaintextHash)) {
+  if (plaintext && equalBytes(blake2b256(plaintext), plaintextHash)) {
     return { kind: 'opened', plaintext, cipher };
   }
   cipher.erase();

@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkResponse } from '../chain/response-signature.ts';
+import { createStreamSealer, type NoncePolicy } from './answer-sealing.ts';
 import { readEnvelope } from './envelope.ts';
 import { openRequest } from './request.ts';
-import { createStreamReader, createStreamSealer } from './stream.ts';
-import { createStreamNonces, noncesRememberedMax } from './stream-nonces.ts';
+import { createStreamReader } from './stream.ts';
+import { createStreamNonces, isNumbered, noncesRememberedMax } from './stream-nonces.ts';
 import { nodePair, nodeSigner, sealSample, seededBytes } from './testing/samples.ts';
 
 const client = sealSample(new Uint8Array(1));
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 
-function sealerOf(nonces: 'shared' | 'unique') {
+function sealerOf(nonces: NoncePolicy) {
   const envelope = readEnvelope(Buffer.from(client.body));
   if ('kind' in envelope) throw new Error(envelope.field);
   const opened = openRequest(envelope, nodePair);
@@ -29,17 +30,32 @@ describe('a stream', () => {
     expect(usages).toEqual([undefined, { total_tokens: 1 }, { total_tokens: 1 }]);
   });
 
-  it('never takes a nonce twice where nonces are unique', () => {
-    const sealer = sealerOf('unique');
-    const reader = createStreamReader(client.cipher);
-    for (let index = 0; index < 600; index += 1) {
-      expect(reader.open(sealer.seal(chunk(String(index))))).toMatchObject({
-        kind: 'opened',
-        plaintext: bytes(String(index)),
-        isNonceRepeated: false,
-      });
-    }
-    expect(reader.repeatedNonces()).toBe(0);
+  it.each(['unique', 'numbered'] as const)(
+    'never takes a nonce twice where they are %s',
+    (nonces) => {
+      const sealer = sealerOf(nonces);
+      const reader = createStreamReader(client.cipher);
+      for (let index = 0; index < 600; index += 1) {
+        expect(reader.open(sealer.seal(chunk(String(index))))).toMatchObject({
+          kind: 'opened',
+          plaintext: bytes(String(index)),
+          isNonceRepeated: false,
+        });
+      }
+      expect(reader.repeatedNonces()).toBe(0);
+    },
+  );
+
+  it('says the place of each event where nonces are numbered', () => {
+    const sealer = sealerOf('numbered');
+    const nonces = ['a', 'b', 'c'].map((text) =>
+      Buffer.from(JSON.parse(sealer.seal(chunk(text))).nonce, 'base64'),
+    );
+    const [first = new Uint8Array()] = nonces;
+    const places = nonces.map((nonce) =>
+      [0, 1, 2].filter((number) => isNumbered(nonce, { first, number })),
+    );
+    expect(places).toEqual([[0], [1], [2]]);
   });
 
   it('gives away the XOR of its chunks where they share a nonce, and the reader sees it', () => {

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createStreamSealer, sealResponse } from './answer-sealing.ts';
 import { toBase64 } from './base64.ts';
 import { type Envelope, readEnvelope } from './envelope.ts';
 import { createKeyPair } from './keys.ts';
 import { openRequest } from './request.ts';
-import { openResponse, sealResponse } from './response.ts';
-import { createStreamReader, createStreamSealer } from './stream.ts';
+import { openResponse } from './response.ts';
+import { createStreamReader } from './stream.ts';
 import { flipBit, nodePair, nodeSigner, sealSample, seededBytes } from './testing/samples.ts';
 
 const plaintext = new Uint8Array(Buffer.from('{"model":"m","prompt":"a secret"}'));

@@ -3,12 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { blake2b256 } from '../chain/blake2b.ts';
 import { stackSmallId } from '../domain/chain-ids.ts';
+import { createStreamSealer, sealResponse } from './answer-sealing.ts';
 import { createExchangeCipher } from './cipher.ts';
 import { readEnvelope } from './envelope.ts';
 import { createKeyPair } from './keys.ts';
 import { openRequest, sealRequest } from './request.ts';
-import { openResponse, sealResponse } from './response.ts';
-import { createStreamReader, createStreamSealer } from './stream.ts';
+import { openResponse } from './response.ts';
+import { createStreamReader } from './stream.ts';
 import { fixedBytes, nodeSeed, nodeSigner, seededBytes } from './testing/samples.ts';
 import {
   type TwinRequest,

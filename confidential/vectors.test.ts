@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { signerOf } from '../chain/request-signature.ts';
 import { stackSmallId } from '../domain/chain-ids.ts';
+import { createStreamSealer, sealResponse } from './answer-sealing.ts';
 import { createExchangeCipher } from './cipher.ts';
 import { readEnvelope } from './envelope.ts';
 import { createKeyPair, deriveExchangeKey } from './keys.ts';
 import { openRequest, sealRequest } from './request.ts';
-import { openResponse, sealResponse } from './response.ts';
-import { createStreamReader, createStreamSealer } from './stream.ts';
+import { openResponse } from './response.ts';
+import { createStreamReader } from './stream.ts';
 import { fixedBytes, hex, signingKey } from './testing/samples.ts';
 import {
   twinKey,
@@ -97,7 +98,11 @@ describe('the published answer', () => {
   });
 
   it('is opened by its client', () => {
-    expect(openResponse(sealed, cipher())).toEqual({ ...opened(text), isNonceRepeated: false });
+    expect(openResponse(sealed, cipher())).toEqual({
+      ...opened(text),
+      nonce: new Uint8Array(hex(nonceHex)),
+      isNonceRepeated: false,
+    });
   });
 
   it('is what the twin seals and opens', () => {
@@ -135,8 +140,10 @@ describe.each(['shared', 'unique'] as const)('the published stream with %s nonce
     const reader = createStreamReader(cipher());
     for (const [index, { plaintext: text }] of streams.chunks.entries()) {
       const isNonceRepeated = nonces === 'shared' && index > 0;
-      const expected = { ...opened(text), isNonceRepeated, signed: 'plaintext' };
-      expect(reader.open(events[index] ?? '')).toEqual(expected);
+      const event = events[index] ?? '';
+      const nonce = new Uint8Array(Buffer.from(JSON.parse(event).nonce, 'base64'));
+      const expected = { ...opened(text), nonce, isNonceRepeated, signed: 'plaintext' };
+      expect(reader.open(event)).toEqual(expected);
     }
     expect(reader.repeatedNonces()).toBe(nonces === 'shared' ? 2 : 0);
   });

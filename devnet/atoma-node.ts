@@ -2,9 +2,9 @@
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { blake2b256 } from '../chain/blake2b.ts';
 import { parseKeystoreEntry, type SigningKey, toKeystoreEntry } from '../chain/keystore.ts';
+import type { NoncePolicy } from '../confidential/answer-sealing.ts';
 import { toBase64 } from '../confidential/base64.ts';
 import { createKeyPair, eraseKeyPair, type RandomBytes } from '../confidential/keys.ts';
-import type { NoncePolicy } from '../confidential/stream.ts';
 import { type Answer, bodyAnswer } from './answer.ts';
 import { admit } from './atoma-admission.ts';
 import { erasing } from './atoma-confidential.ts';

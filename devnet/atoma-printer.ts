@@ -1,10 +1,13 @@
 /** How the objects of an answer become text: signed in clear, or sealed (Atoma node protocol, sections 9 to 11). */
 import type { SigningKey } from '../chain/keystore.ts';
 import { signResponse } from '../chain/response-signature.ts';
+import {
+  createStreamSealer,
+  type NoncePolicy,
+  sealResponse,
+} from '../confidential/answer-sealing.ts';
 import type { ExchangeCipher } from '../confidential/cipher.ts';
 import type { RandomBytes } from '../confidential/keys.ts';
-import { sealResponse } from '../confidential/response.ts';
-import { createStreamSealer, type NoncePolicy } from '../confidential/stream.ts';
 
 export type AnswerPrinter = {
   readonly whole: (json: object) => string;

@@ -50,7 +50,7 @@ export async function startMember(spec: NetworkNode, setting: Setting): Promise<
   }
   const silence = keepAliveMs === undefined ? {} : { keepAliveMs };
   const start = (stacks: Parameters<typeof createAtomaNode>[0]['stacks']) =>
-    createAtomaNode({ ...common, ...silence, stacks });
+    createAtomaNode({ ...common, ...silence, nonces: spec.nonces, stacks });
   if (home.kind === 'listed') {
     const stacks = served.map(({ id }) => home.market.issue(spec.id, id));
     return { kind: 'listed', spec, handle: await start(stacks) };

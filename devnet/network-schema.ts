@@ -42,6 +42,8 @@ export const networkNodeSchema = z.strictObject({
     .string()
     .regex(/^[A-Z]{2}$/)
     .default('NO'),
+  /** Of sealed streams; `shared` is what the published node does. */
+  nonces: z.enum(['shared', 'unique', 'numbered']).default('shared'),
 });
 
 export type NetworkModel = z.infer<typeof networkModelSchema>;

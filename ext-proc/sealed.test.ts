@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseKeystoreEntry, type SigningKey, toKeystoreEntry } from '../chain/keystore.ts';
+import { createStreamSealer, sealResponse } from '../confidential/answer-sealing.ts';
 import { createExchangeCipher, nonceBytes } from '../confidential/cipher.ts';
-import { openResponse, sealResponse } from '../confidential/response.ts';
-import { createStreamSealer } from '../confidential/stream.ts';
+import { openResponse } from '../confidential/response.ts';
 import type { Exchange } from '../domain/exchange.ts';
 import { exchangeToJson } from '../domain/exchange-json.ts';
 import { noUsage } from '../domain/usage.ts';
