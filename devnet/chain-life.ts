@@ -1,4 +1,5 @@
 /** The life of an Atoma node on the chain: it joins, serves the stacks that are bought from it, and claims those that are used up. */
+import { deflateSync } from 'node:zlib';
 import { createEventTypes, type EventTypes } from '../chain/bcs/event-types.ts';
 import { type ChainIds, createFullNode } from '../chain/client.ts';
 import { parseKeystoreEntry } from '../chain/keystore.ts';
@@ -27,6 +28,8 @@ export type ChainLifeOptions = {
   readonly keystoreEntry: string;
   readonly subscriptions: readonly Subscription[];
   readonly country: string;
+  /** The network's present round of keys. */
+  readonly keyRound: bigint;
   /** Where the node tells its address; to nobody if unset. */
   readonly gatewayUrl: string | undefined;
   readonly log: Logger;
@@ -43,6 +46,9 @@ export type ChainLife = {
   claims(): readonly MadeClaim[];
   close(): Promise<void>;
 };
+
+/** A simulated node has no GPU that would speak for its key. */
+const noEvidence = deflateSync('[]');
 
 const pauseMs = (attempt: number) => Math.min(2000, 50 * 2 ** attempt);
 
@@ -67,10 +73,25 @@ export async function joinChain(options: ChainLifeOptions): Promise<ChainLife> {
     signal,
   });
   await onChain.subscribe(identity, subscriptions);
+  const commitKey = () =>
+    onChain
+      .commitKey(identity, {
+        publicKey: Buffer.from(node.sealingKey(), 'base64'),
+        evidence: noEvidence,
+        counter: options.keyRound,
+      })
+      .catch((cause: unknown) => log.warn({ err: cause }, 'the sealing key is not published'));
   const registering =
     gatewayUrl === undefined
       ? Promise.resolve()
-      : keepRegistered({ gatewayUrl, body: registrationOf(options, identity), log, signal });
+      : keepRegistered({
+          gatewayUrl,
+          body: registrationOf(options, identity),
+          // A gateway that has just come has not seen an earlier commitment.
+          taken: () => void commitKey(),
+          log,
+          signal,
+        });
 
   return {
     node,

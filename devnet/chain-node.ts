@@ -1,4 +1,4 @@
-/** What an Atoma node does on the chain with its own key: it registers, subscribes, and claims; each a signed transaction. */
+/** What an Atoma node does on the chain with its own key: it registers, subscribes, publishes its sealing key, and claims; each a signed transaction. */
 import { type Argument, Transaction } from '@mysten/sui/transactions';
 import type { EventTypes } from '../chain/bcs/event-types.ts';
 import type { ChainIds } from '../chain/client.ts';
@@ -14,9 +14,18 @@ export type Subscription = {
   readonly pricePerMillion: bigint;
 };
 
+export type KeyCommitment = {
+  readonly publicKey: Uint8Array;
+  readonly evidence: Uint8Array;
+  readonly counter: bigint;
+};
+
+/** An NVIDIA GPU (Atoma on Sui, section 7). */
+const gpuDevice = 300;
+
 export type StackClaim = { readonly stackId: StackSmallId; readonly units: bigint };
 
-/** The wallet must hold gas. Calls must not overlap: each uses up the version of the coin that the last one left. */
+/** The wallet must hold gas. Transactions follow one another: each uses up the version of the coin that the last one left. */
 export function createChainNode(options: {
   readonly connection: SuiConnection;
   readonly keystoreEntry: string;
@@ -26,8 +35,16 @@ export function createChainNode(options: {
   const { connection, ids, types } = options;
   const key = toKeypair(options.keystoreEntry);
 
+  let last: Promise<unknown> = Promise.resolve();
+
   /** Throws where the node does not answer, and where the contract refuses. */
-  async function send(tx: Transaction) {
+  function send(tx: Transaction): ReturnType<typeof sendNow> {
+    const sending = last.then(() => sendNow(tx));
+    last = sending.catch(() => undefined);
+    return sending;
+  }
+
+  async function sendNow(tx: Transaction) {
     tx.setSender(key.toSuiAddress());
     const { Transaction: executed } = await signAndSend(connection.client, { tx, key });
     if (!executed) throw new Error('the transaction was refused');
@@ -62,6 +79,23 @@ export function createChainNode(options: {
         const values = [tx.object(badgeId), tx.pure.u64(taskId), tx.pure.u64(pricePerMillion)];
         call(tx, 'subscribe_node_to_task', values);
       }
+      await send(tx);
+    },
+
+    /** Publishes the key to which requests are sealed, under the network's present round of keys. */
+    async commitKey(
+      { badgeId }: NodeIdentity,
+      { publicKey, evidence, counter }: KeyCommitment,
+    ): Promise<void> {
+      const tx = new Transaction();
+      const values = [
+        tx.object(badgeId),
+        tx.pure.vector('u8', publicKey),
+        tx.pure.vector('u8', evidence),
+        tx.pure.u64(counter),
+        tx.pure.u16(gpuDevice),
+      ];
+      call(tx, 'rotate_node_public_key', values);
       await send(tx);
     },
 

@@ -13,6 +13,7 @@ describe('a node', () => {
     if (!key) throw new Error('a seed gives a key');
     const answers = [200, 200, 400, 200];
     let asked = 0;
+    let taken = 0;
     const server = createServer((_request, response) => {
       response.writeHead(answers[asked] ?? 200).end();
       asked += 1;
@@ -27,6 +28,9 @@ describe('a node', () => {
         country: 'NO',
       }),
       repeatMs: 20,
+      taken: () => {
+        taken += 1;
+      },
       log: silentLog,
       signal: ending.signal,
     });
@@ -35,5 +39,7 @@ describe('a node', () => {
     await running;
     await gateway.close();
     expect(asked).toBeGreaterThan(answers.length);
+    // At first, and again after the refusal.
+    expect(taken).toBe(2);
   });
 });

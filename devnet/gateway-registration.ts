@@ -13,16 +13,20 @@ export async function keepRegistered(options: {
   readonly body: ReturnType<typeof signRegistration>;
   /** Between two times that the gateway takes it. */
   readonly repeatMs?: number;
+  /** Each time that it takes what it had not taken before. */
+  readonly taken: () => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }): Promise<void> {
-  const { repeatMs = repeatMsDefault, log, signal } = options;
+  const { repeatMs = repeatMsDefault, taken, log, signal } = options;
   let last: string | undefined;
   while (!signal.aborted) {
     const refusal = await post(options);
     if (refusal !== last) {
-      if (refusal === '') log.info('the gateway has the address');
-      else log.info({ refusal }, 'the gateway has not taken the address');
+      if (refusal === '') {
+        log.info('the gateway has the address');
+        taken();
+      } else log.info({ refusal }, 'the gateway has not taken the address');
     }
     last = refusal;
     const pauseMs = refusal === '' ? repeatMs : retryMs;

@@ -16,6 +16,8 @@ export type LocalChain = {
   readonly fullNode: FullNode;
   /** By model. */
   readonly tasks: ReadonlyMap<string, TaskSmallId>;
+  /** The round of keys that nodes commit theirs under. */
+  readonly keyRound: bigint;
   /** Gives an address what it needs to make transactions for a long time. */
   giveGas(address: SuiAddress): void;
   close(): Promise<void>;
@@ -44,13 +46,16 @@ export async function startLocalChain(
     databaseId: suiAddress(atoma.dbId),
   };
   const wanted = models.map(({ id, endpoints }) => ({ model: id, role: roleOf(endpoints) }));
-  const taskIds = createSeed(fullNode.chain, atoma).createTasks(wanted);
+  const seed = createSeed(fullNode.chain, atoma);
+  const taskIds = seed.createTasks(wanted);
+  const keyRound = seed.rotateNetworkKeys();
   return {
     place: { fullNode: fullNode.address, ids },
     usdcType: fullNode.chain.usdcType,
     controlUrl: control.url,
     fullNode,
     tasks: new Map(models.map(({ id }, index) => [id, taskSmallId(taskIds[index] ?? 0n)])),
+    keyRound,
     giveGas: (address) => void fullNode.fundGas(address, gasMist),
     async close() {
       await control.close();

@@ -80,6 +80,7 @@ function join(
       return taskId === undefined ? [] : [{ taskId, pricePerMillion: BigInt(spec.unit_price) }];
     }),
     country: spec.country,
+    keyRound: chain.keyRound,
     gatewayUrl,
     log: log.child({ node: spec.id }),
   });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { clusterOf } from '../../domain/names.ts';
+import { clusterOf, pinnedClusterOf } from '../../domain/names.ts';
 import { type Snapshot, typeUrls } from '../translate/snapshot.ts';
 import { fleetOf, testSettings } from '../translate/testing/fleet.ts';
 import { translate } from '../translate/translate.ts';
@@ -91,7 +91,7 @@ describe('the delta stream', () => {
       },
     });
     const [first, second] = [await talk.next(), await talk.next()];
-    expect([first.typeUrl, namesIn(first)]).toEqual([typeUrls.cluster, [m]]);
+    expect([first.typeUrl, namesIn(first)]).toEqual([typeUrls.cluster, [m, pinnedClusterOf('m')]]);
     expect([second.typeUrl, namesIn(second)]).toEqual([typeUrls.endpoint, [m]]);
   });
 

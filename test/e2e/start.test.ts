@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { sealedFetch } from '../../confidential/client/sealed-fetch.ts';
 import { formatUsd, parseUsd } from '../../domain/money.ts';
 import { freePorts, isFree } from '../../launch/ports.ts';
 import { testEnv } from '../tools.ts';
@@ -113,6 +115,20 @@ describe('npm start', () => {
     const output = instanceAt(first).output();
     for (const { id } of chain.nodes) expect(output).toMatch(new RegExp(`^found .*${id}`, 'm'));
     expect(output).toMatch(/^bought 1000000 units of llama-3.3-70b-instruct from (oslo|lima) for/m);
+  });
+
+  it('answers requests that only a node of the chain can open', async () => {
+    const [first] = places;
+    const { baseUrl, apiKey } = await demoOf(first);
+    const client = new OpenAI({
+      baseURL: `${baseUrl}/v1`,
+      apiKey,
+      fetch: sealedFetch({ trust: { kind: 'lock' } }),
+    });
+    const messages = [{ role: 'user' as const, content: 'Hello' }];
+    const order = { model: 'llama-3.3-70b-instruct', messages };
+    const { choices } = await client.chat.completions.create(order);
+    expect(choices[0]?.message.content).toMatch(/\w/);
   });
 
   it('shows that a deposit on the chain became balance', async () => {
