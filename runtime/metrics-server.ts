@@ -2,9 +2,10 @@
 import { createServer } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { HostPort } from './config.ts';
+import { listenHttp } from './http-listen.ts';
 
 /** Resolves when it listens. */
-export function startMetricsServer(
+export async function startMetricsServer(
   registry: Registry,
   listen: HostPort,
 ): Promise<{ close(): Promise<void> }> {
@@ -18,16 +19,12 @@ export function startMetricsServer(
       () => response.writeHead(500).end(),
     );
   });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(listen.port, listen.host, () => {
-      resolve({
-        close: () =>
-          new Promise((closed) => {
-            server.close(() => closed());
-            server.closeAllConnections();
-          }),
-      });
-    });
-  });
+  await listenHttp(server, listen);
+  return {
+    close: () =>
+      new Promise((closed) => {
+        server.close(() => closed());
+        server.closeAllConnections();
+      }),
+  };
 }

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { HostPort } from '../../runtime/config.ts';
+import { listenHttp } from '../../runtime/http-listen.ts';
 import { type ApiPorts, createApi } from './app.ts';
 
 const requestTimeoutMs = 10_000;
@@ -9,7 +10,7 @@ const requestTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 3_700_000;
 
 /** Resolves with the port in use once it listens. */
-export function startApiServer(
+export async function startApiServer(
   ports: ApiPorts,
   listen: HostPort,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
@@ -18,18 +19,13 @@ export function startApiServer(
     { requestTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
     (request, response) => void listener(request, response),
   );
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(listen.port, listen.host, () => {
-      const address = server.address();
-      resolve({
-        port: typeof address === 'object' && address !== null ? address.port : listen.port,
-        close: () =>
-          new Promise((closed) => {
-            server.close(() => closed());
-            server.closeIdleConnections();
-          }),
-      });
-    });
-  });
+  const port = await listenHttp(server, listen);
+  return {
+    port,
+    close: () =>
+      new Promise((closed) => {
+        server.close(() => closed());
+        server.closeIdleConnections();
+      }),
+  };
 }
