@@ -9,8 +9,11 @@ const host = '127.0.0.1';
 const portMin = 10_240;
 const portEnd = 32_000;
 
+/** What this process has been given may be kept for something that does not listen yet. */
+const given = new Set<number>();
+
 /**
- * As many different ports as asked for, free at the time of asking. They are neighbours from a random start, so that
+ * As many different ports as asked for, free at the time of asking, and each given once by this process. They are neighbours from a random start, so that
  * instances that start at the same moment rarely choose the same.
  */
 export async function freePorts(count: number): Promise<number[]> {
@@ -19,7 +22,10 @@ export async function freePorts(count: number): Promise<number[]> {
   const start = randomInt(range);
   for (let offset = 0; offset < range && found.length < count; offset += 1) {
     const port = portMin + ((start + offset) % range);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree({ host, port })) found.push(port);
+    else given.delete(port);
   }
   if (found.length < count) throw new Error(`no ${count} ports of ${host} are free`);
   return found;
