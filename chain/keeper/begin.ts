@@ -36,7 +36,7 @@ export type Desk = {
   readonly gasBudgetMist: bigint;
   readonly settings: KeeperSettings;
   readonly withdrawals: WithdrawalQueue;
-  readonly observe: () => Promise<Observation>;
+  readonly observe: (ended: StoredKeeper['ended']) => Promise<Observation>;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
@@ -107,7 +107,7 @@ async function withdraw(
 async function buy(desk: Desk, { stored, gas }: Start): Promise<Change | Idle> {
   const startedMs = desk.nowMs();
   const { orders, unmet } = planPurchases({
-    ...(await desk.observe()),
+    ...(await desk.observe(stored.ended)),
     nowMs: startedMs,
     settings: desk.settings,
     spent: spendingOf(stored.ended),

@@ -28,8 +28,8 @@ export type KeeperOptions = {
   readonly usdcType: string;
   readonly gasBudgetMist: bigint;
   readonly settings: KeeperSettings;
-  /** What is needed, by the present state of the chain and our own count. */
-  readonly observe: () => Promise<Observation>;
+  /** What is needed, by the present state of the chain and our own count, after what has ended. */
+  readonly observe: (ended: StoredKeeper['ended']) => Promise<Observation>;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly nowMs: () => number;
   readonly log: Logger;

@@ -117,8 +117,7 @@ function createDesk(
     ...options,
     contract,
     eventTypes: createEventTypes(options.contract.knownPackages),
-    async observe() {
-      const { ended } = await store.load(nowMs() - dayMs);
+    async observe(ended) {
       needs = (await options.observe(ended)) ?? [];
       return { tasks: needs, rates: defaultSamplingRates };
     },

@@ -75,8 +75,6 @@ async function startKeeping({
   const [treasury, stackOwner] = [parties.treasury?.key, parties.stackOwner.key];
   if (!(treasury && stackOwner && parties.treasury)) return;
   const id = { chainId: ids.chainId, address: parties.treasury.address };
-  const isReachable = (nodeId: NodeSmallId) =>
-    book.addresses().get(String(nodeId))?.kind === 'usable';
   await keepStacks(
     {
       node: fullNode,
@@ -88,7 +86,12 @@ async function startKeeping({
       gasBudgetMist: settings.gasBudgetMist,
       settings: settings.keeper,
       contract: { ids, knownPackages },
-      observe: (ended) => standing.needs({ isReachable, ended }),
+      observe(ended) {
+        const addresses = book.addresses();
+        const isReachable = (nodeId: NodeSmallId) =>
+          addresses.get(String(nodeId))?.kind === 'usable';
+        return standing.needs({ isReachable, ended });
+      },
       onChange: records.onChange,
       saveReport: (json) => records.saveReport('treasury', json),
       metrics: tools.treasuryMetrics,
