@@ -6,6 +6,7 @@ import { randomBytes, scrypt } from 'node:crypto';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { z } from 'zod';
 import { parseSuiAddress } from '../domain/chain-ids.ts';
+import { parseJson } from '../domain/json.ts';
 import { keyOfSeed, type SigningKey, seedOf } from './keystore.ts';
 
 const saltBytes = 32;
@@ -91,15 +92,6 @@ const derivationRefused =
   `asks for a key derivation out of bounds: expected scrypt with n a power of two from ${scryptCosts.min} ` +
   `to ${scryptCosts.max}, r ${blockSize} and p 1`;
 const containerRefused = 'is no encrypted key file of version 1';
-
-/** Nothing where it is no JSON: the parser's own message would quote the text. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 function deriveKey(passphrase: string, { n, r, p, salt }: KeyContainer['kdf']): Promise<Buffer> {
   // What scrypt itself needs is a little above 128 × N × r bytes.

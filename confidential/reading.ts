@@ -1,5 +1,6 @@
 /** Reading JSON of strangers: a value of its shape, or what was expected. */
 import type { z } from 'zod';
+import { parseJson } from '../domain/json.ts';
 
 /** Says which field is wrong and what was expected, never what came. */
 export type Malformed = {
@@ -23,12 +24,4 @@ export function readJson<Value>(
   if (parsed.success) return { kind: 'read', value: parsed.data };
   const [issue] = parsed.error.issues;
   return malformed(String(issue?.path[0] ?? ''), 'a JSON object with fields of their types');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,10 +1,10 @@
 /** What an Atoma node checks before it works, in its order (node protocol, section 5). */
-import { z } from 'zod';
 import { blake2b256 } from '../chain/blake2b.ts';
 import { signerOf } from '../chain/request-signature.ts';
 import type { ExchangeCipher } from '../confidential/cipher.ts';
 import type { KeyPair } from '../confidential/keys.ts';
 import { canonicalJson } from '../domain/canonical-json.ts';
+import { type JsonObject, parseObject } from '../domain/json.ts';
 import { openSealed } from './atoma-confidential.ts';
 import { extractorError, type Refused, refuse } from './atoma-errors.ts';
 import { type Estimate, estimateUnits } from './atoma-estimate.ts';
@@ -61,18 +61,15 @@ function admitSigned(
 /** The node does not recognise the paths of sealed requests, and asks for no units. */
 const nothing: Estimate = { kind: 'estimate', units: 0, inputUnits: 0 };
 
-type Json = Readonly<Record<string, unknown>>;
 type Signed = {
   readonly kind: 'signed';
-  readonly json: Json;
+  readonly json: JsonObject;
   readonly bodyBytes: number;
   readonly signer: string;
   /** As the header says it; a sealed request says it in its envelope. */
   readonly stack: string | undefined;
   readonly cipher: ExchangeCipher | undefined;
 };
-
-const jsonObject = z.record(z.string(), z.unknown());
 
 function checkSignature(request: NodeRequest): Signed | Refused {
   const signature = request.header('x-signature');
@@ -106,14 +103,6 @@ function openSigned(request: NodeRequest, pair: KeyPair): Signed | Refused {
     return refuse('invalidBody', 'The body is not a JSON object');
   }
   return { kind: 'signed', json, bodyBytes: plaintext.length, signer, stack, cipher };
-}
-
-function parseObject(text: string): Json | undefined {
-  try {
-    return jsonObject.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }
 
 function canonicalOf(text: string): string | undefined {

@@ -3,10 +3,11 @@ import { outputLimitOf } from './bound.ts';
 import { safeNumber } from './canonical-number.ts';
 import type { BodyEdit } from './exchange.ts';
 import type { Failure } from './failure.ts';
+import { isObject } from './json.ts';
 import { type Member, scanNumbers } from './json-scan.ts';
 import type { Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
-import { invalid, isGiven, isObject } from './request-fields.ts';
+import { invalid, isGiven } from './request-fields.ts';
 import { defaultImageSize } from './request-images.ts';
 
 /** An Atoma node stops reading at 2 MiB, after it has reserved units that it never gives back. */

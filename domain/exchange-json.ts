@@ -1,9 +1,9 @@
 /** An exchange as one JSON text, as Envoy carries it from ext-authz to ext-proc; amounts are decimal strings. */
 import type { BodyEdit, Exchange, SealedTo } from './exchange.ts';
+import { isObject, type JsonObject } from './json.ts';
 import { type Endpoint, endpoints } from './model.ts';
 import { type PicoUsd, picoUsd } from './money.ts';
 import type { Price } from './price.ts';
-import { isObject, type JsonObject } from './request-fields.ts';
 import type { Usage } from './usage.ts';
 
 /** The text of an exchange. */

@@ -1,13 +1,12 @@
 /** Requests of `/v1/chat/completions`. */
 import type { Failure } from './failure.ts';
+import { isObject, type JsonObject } from './json.ts';
 import type { RequestShape } from './request.ts';
 import {
   choicesMax,
   invalid,
   isFailure,
   isGiven,
-  isObject,
-  type JsonObject,
   parseStream,
   utf8Length,
   wholeNumber,

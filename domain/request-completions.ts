@@ -1,11 +1,11 @@
 /** Requests of `/v1/completions`. */
 import type { Failure } from './failure.ts';
+import type { JsonObject } from './json.ts';
 import type { RequestShape } from './request.ts';
 import {
   choicesMax,
   invalid,
   isFailure,
-  type JsonObject,
   parsePrompt,
   parseStream,
   wholeNumber,

@@ -1,7 +1,8 @@
 /** Requests of `/v1/embeddings`. */
 import type { Failure } from './failure.ts';
+import type { JsonObject } from './json.ts';
 import type { RequestShape } from './request.ts';
-import { isFailure, type JsonObject, parsePrompt } from './request-fields.ts';
+import { isFailure, parsePrompt } from './request-fields.ts';
 
 /** Only the input matters: nothing is generated. */
 export function parseEmbedding(json: JsonObject): RequestShape | Failure {

@@ -1,7 +1,6 @@
 /** Small checks that the request parsers share; each failure names the parameter as OpenAI does. */
 import type { Failure } from './failure.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { isObject, type JsonObject } from './json.ts';
 
 export const choicesMax = 128;
 
@@ -9,9 +8,6 @@ export const choicesMax = 128;
 const promptsMax = 2048;
 
 const encoder = new TextEncoder();
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const invalid = (param: string | null, message: string): Failure => ({
   kind: 'request-invalid',

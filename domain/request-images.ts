@@ -1,14 +1,8 @@
 /** Requests of `/v1/images/generations`. */
 import type { Failure } from './failure.ts';
+import type { JsonObject } from './json.ts';
 import type { RequestShape } from './request.ts';
-import {
-  invalid,
-  isFailure,
-  isGiven,
-  type JsonObject,
-  utf8Length,
-  wholeNumber,
-} from './request-fields.ts';
+import { invalid, isFailure, isGiven, utf8Length, wholeNumber } from './request-fields.ts';
 
 export const defaultImageSize = '1024x1024';
 const imagesMax = 10;

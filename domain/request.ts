@@ -1,11 +1,12 @@
 /** Reads an OpenAI request: enough to authorise, bound, route and edit it; everything else passes through untouched. */
 import type { Failure } from './failure.ts';
+import { isObject, type JsonObject } from './json.ts';
 import { type ObjectScan, scanObject } from './json-scan.ts';
 import type { Endpoint } from './model.ts';
 import { parseChat } from './request-chat.ts';
 import { parseCompletion } from './request-completions.ts';
 import { parseEmbedding } from './request-embeddings.ts';
-import { invalid, isFailure, isObject, type JsonObject } from './request-fields.ts';
+import { invalid, isFailure } from './request-fields.ts';
 import { parseImage } from './request-images.ts';
 
 /** What the endpoints' parsers find; zero or nothing where it does not apply. */

@@ -1,6 +1,6 @@
 /** What a node's error means to a caller: the status and code of its answer become one of our failures, or pass. */
 import type { Failure } from '../domain/failure.ts';
-import { isObject, type JsonObject, parseObject } from './json.ts';
+import { isObject, type JsonObject, parseObject } from '../domain/json.ts';
 
 /** `refusesUs` marks an answer that speaks of the gateway's own headers, its stack above all. */
 export type NodeError =

@@ -1,7 +1,7 @@
 /** Runs the hooks of one exchange in the order of the chain. */
 import type { AnswerSummary } from '../domain/answer-scan.ts';
+import { parseObject } from '../domain/json.ts';
 import type { Logger } from '../runtime/log.ts';
-import { parseObject } from './json.ts';
 import type {
   AnswerPart,
   ExchangeHooks,

@@ -3,7 +3,7 @@
  * and usage, and wait for the verdict, so that an answer that must not be believed reaches its caller as JSON that does not end.
  */
 import { createAnswerScan } from '../domain/answer-scan.ts';
-import { isObject, parseObject } from './json.ts';
+import { isObject, parseObject } from '../domain/json.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Streamed } from './stream-answer.ts';
 import type { Tally } from './tally.ts';

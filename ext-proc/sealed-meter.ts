@@ -1,7 +1,7 @@
 /** Counts of a sealed answer: what the node tells in clear, and the lengths that everybody sees. */
 import type { Exchange } from '../domain/exchange.ts';
+import { type JsonObject, parseObject } from '../domain/json.ts';
 import { isBeyond, parseNodeUsage } from '../domain/node-usage.ts';
-import { type JsonObject, parseObject } from './json.ts';
 import { type ExchangeHooks, keep, type Verdict } from './plugin.ts';
 import type { Tally } from './tally.ts';
 

@@ -1,8 +1,8 @@
 /** One streamed answer: bytes in, events through the pipeline, bytes out, and how the stream ended. */
 import { type Failure, toErrorObject } from '../domain/failure.ts';
+import { parseObject } from '../domain/json.ts';
 import type { Ending } from '../domain/reservation.ts';
 import { createSseParser, type SseEvent, type SseSplit } from '../domain/sse.ts';
-import { parseObject } from './json.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Tally } from './tally.ts';
 

@@ -1,8 +1,8 @@
 /** One answer that Envoy shows as a whole: JSON that is checked and metered, or a node's error. */
 import type { Failure } from '../domain/failure.ts';
+import { isObject, parseObject } from '../domain/json.ts';
 import { refusalStatuses } from '../domain/names.ts';
 import type { Ending } from '../domain/reservation.ts';
-import { isObject, parseObject } from './json.ts';
 import { judgeNodeError } from './node-errors.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ExchangeContext, ResponseHead } from './plugin.ts';

@@ -1,5 +1,5 @@
 /** A whole answer as the events of a stream: one chunk for each choice, usage where it was asked for, and the end. */
-import { isObject, type JsonObject } from '../../domain/request-fields.ts';
+import { isObject, type JsonObject } from '../../domain/json.ts';
 import { choicesOf } from './content.ts';
 import type { PlainRequest } from './plain-request.ts';
 

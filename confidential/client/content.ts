@@ -1,5 +1,5 @@
 /** What an opened answer or chunk must say, whoever sealed it: its kind, its model, and counts that billing sees as well. */
-import { isObject, type JsonObject } from '../../domain/request-fields.ts';
+import { isObject, type JsonObject, objectsIn, parseObject } from '../../domain/json.ts';
 import { UnprovenError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { SealedEndpoint } from './route.ts';
@@ -38,18 +38,8 @@ function expectKind(
   return json;
 }
 
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return isObject(json) ? json : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The choices of a text; none where there is no list. */
-export const choicesOf = (json: JsonObject): readonly JsonObject[] =>
-  Array.isArray(json.choices) ? json.choices.filter(isObject) : [];
+export const choicesOf = (json: JsonObject): readonly JsonObject[] => objectsIn(json.choices);
 
 export const isFinished = (choice: JsonObject): boolean => typeof choice.finish_reason === 'string';
 

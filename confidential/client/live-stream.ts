@@ -1,6 +1,6 @@
 /** A stream whose events are opened as they come. What of them is proven depends on the node's nonces. */
 
-import { isObject, type JsonObject } from '../../domain/request-fields.ts';
+import { isObject, type JsonObject, parseObject } from '../../domain/json.ts';
 import { createSseParser } from '../../domain/sse.ts';
 import { createStreamReader, type OpenedEvent } from '../stream.ts';
 import { isNumbered } from '../stream-nonces.ts';
@@ -53,14 +53,7 @@ async function* eventData({ reader }: Exchange): AsyncGenerator<string> {
     throw new UnprovenError('end', 'the stream stopped within an event');
 }
 
-function isError(data: string): boolean {
-  try {
-    const json: unknown = JSON.parse(data);
-    return isObject(json) && isObject(json.error);
-  } catch {
-    return false;
-  }
-}
+const isError = (data: string): boolean => isObject(parseObject(data)?.error);
 
 function createEventOpener(exchange: Exchange, order: 'proven' | 'unproven') {
   const signer = createDeferredSigner();

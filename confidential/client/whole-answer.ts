@@ -1,5 +1,5 @@
 /** One whole answer: opened and proven before the caller sees any of it, as JSON or as the events of a stream. */
-import type { JsonObject } from '../../domain/request-fields.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import { answerCharsMax } from '../answer.ts';
 import { openResponse } from '../response.ts';
 import { eventsOf } from './as-stream.ts';

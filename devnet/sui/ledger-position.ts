@@ -3,6 +3,7 @@
  * opaque cursors made of them.
  */
 import { z } from 'zod';
+import { parseJson } from '../../domain/json.ts';
 import { statusError } from './serving.ts';
 
 const indexBits = 32n;
@@ -38,15 +39,7 @@ export const writeCursor = (provider: string, position: bigint): Uint8Array =>
 
 /** Refuses what this provider has not given. */
 export function readCursor(provider: string, cursor: Uint8Array): bigint {
-  const parsed = cursorSchema.safeParse(parseJson(cursor));
+  const parsed = cursorSchema.safeParse(parseJson(Buffer.from(cursor).toString()));
   if (parsed.data?.provider !== provider) throw statusError('INVALID_ARGUMENT', 'invalid cursor');
   return BigInt(parsed.data.position);
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,8 @@
 /** Makes a request fit the node, and the node's answer fit what the caller asked for. */
 import { applyEdits } from '../../domain/edits.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import { isObject } from '../../domain/json.ts';
 import { formatUsd } from '../../domain/money.ts';
-import type { JsonObject } from '../json.ts';
-import { isObject } from '../json.ts';
 import { type ExtProcPlugin, keep, type Verdict } from '../plugin.ts';
 
 const failed: Verdict = { kind: 'fail', failure: { kind: 'node-failed' }, ending: 'node-failed' };

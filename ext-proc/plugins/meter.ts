@@ -1,7 +1,7 @@
 /** Counts what a node delivers and remembers the last usage that it told. */
 import type { Exchange } from '../../domain/exchange.ts';
+import { isObject, type JsonObject, objectsIn, parseObject } from '../../domain/json.ts';
 import { parseNodeUsage } from '../../domain/node-usage.ts';
-import { isObject, type JsonObject, objectsIn, parseObject } from '../json.ts';
 import { type ExtProcPlugin, keep } from '../plugin.ts';
 import { createSealedMeter } from '../sealed-meter.ts';
 

@@ -5,7 +5,7 @@ import {
   createResponseCheck,
   type ResponseCheck,
 } from '../../chain/response-signature.ts';
-import { objectsIn } from '../json.ts';
+import { objectsIn } from '../../domain/json.ts';
 import { type AnswerPart, type ExtProcPlugin, keep, type Verdict } from '../plugin.ts';
 
 const failed: Verdict = { kind: 'fail', failure: { kind: 'node-failed' }, ending: 'node-failed' };

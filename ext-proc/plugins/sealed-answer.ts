@@ -6,8 +6,8 @@ import type { Counter } from 'prom-client';
 import { signerOf } from '../../chain/request-signature.ts';
 import { parseAnswer } from '../../confidential/answer.ts';
 import { createStreamNonces } from '../../confidential/stream-nonces.ts';
-import type { JsonObject } from '../json.ts';
-import { isObject } from '../json.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import { isObject } from '../../domain/json.ts';
 import { type ExtProcPlugin, keep, type Verdict } from '../plugin.ts';
 import { createSealedTail } from '../sealed-tail.ts';
 

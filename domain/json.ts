@@ -6,14 +6,19 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The object that the text holds; nothing where it is malformed or something else. */
-export function parseObject(text: string): JsonObject | undefined {
+/** The value that the text holds; nothing where it is malformed: the engine's own message would quote the text. */
+export function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** The object that the text holds; nothing where it is malformed or something else. */
+export function parseObject(text: string): JsonObject | undefined {
+  const value = parseJson(text);
+  return isObject(value) ? value : undefined;
 }
 
 /** The objects of a list; none where it is no list. */
