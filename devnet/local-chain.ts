@@ -1,7 +1,7 @@
 /** The chain of the local network: the stand-in full node with the contracts, a task for each model, and a faucet. */
 import type { ChainIds } from '../chain/client.ts';
 import { type SuiAddress, suiAddress, type TaskSmallId, taskSmallId } from '../domain/chain-ids.ts';
-import type { Endpoint } from '../domain/model.ts';
+import { type Endpoint, generatesText } from '../domain/model.ts';
 import type { ChainPlace } from './chain-life.ts';
 import type { NetworkModel } from './network-schema.ts';
 import { createSeed } from './sui/atoma-seed.ts';
@@ -28,7 +28,7 @@ const gasMist = 100_000_000_000n;
 
 /** The role of a task whose model answers there (Atoma on Sui, section 3). */
 const roleOf = (endpoints: readonly Endpoint[]): number => {
-  if (endpoints.includes('chat') || endpoints.includes('completions')) return 0;
+  if (endpoints.some(generatesText)) return 0;
   return endpoints.includes('embeddings') ? 1 : 3;
 };
 

@@ -2,7 +2,7 @@
 import type { Failure } from './failure.ts';
 import type { Endpoint, Model } from './model.ts';
 import type { ParsedRequest } from './request.ts';
-import type { Usage } from './usage.ts';
+import { bytesPerTokenGuess, type Usage } from './usage.ts';
 
 // A token of text is at least one UTF-8 byte. Chat templates add role markers to each message and a preamble of their own
 // (a default system prompt, a date, instructions for tools); other prompts get no more than their special tokens.
@@ -16,7 +16,6 @@ const completionTokensDefault = 16;
 /** What an Atoma node is asked for at least, even where the prompt may fill the context. */
 const outputTokensFloor = 1024;
 
-const bytesPerTokenGuess = 4;
 const messageTokensGuess = 3;
 
 /** The upper bound; refuses only what cannot fit the model's context whatever the node does. */

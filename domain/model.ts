@@ -4,6 +4,10 @@ import type { Price } from './price.ts';
 export const endpoints = ['chat', 'completions', 'embeddings', 'images'] as const;
 export type Endpoint = (typeof endpoints)[number];
 
+/** Whether what an endpoint answers is generated token by token, with an end to each choice. */
+export const generatesText = (endpoint: Endpoint): boolean =>
+  endpoint === 'chat' || endpoint === 'completions';
+
 /** How a node speaks: the Atoma network's protocol (signed bodies, prepaid stacks) or plain OpenAI, such as vLLM. */
 export const protocols = ['atoma', 'openai'] as const;
 export type Protocol = (typeof protocols)[number];

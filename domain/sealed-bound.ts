@@ -1,5 +1,5 @@
 /** The most that a sealed request may consume: nothing of it can be read but its length, and what the envelope says in clear. */
-import type { Endpoint, Model } from './model.ts';
+import { type Endpoint, generatesText, type Model } from './model.ts';
 import type { Usage } from './usage.ts';
 
 export type SealedSize = {
@@ -25,13 +25,12 @@ const picturePixels = 1024 * 1024;
 export function sealedBoundOf(size: SealedSize, model: Model): Usage {
   const asked = Number(size.unitsAsked ?? 0n);
   const inputTokens = inputBoundOf(size, model);
-  const isText = size.endpoint === 'chat' || size.endpoint === 'completions';
   const outputTokens = Math.min(Math.max(asked, model.outputTokensMax), model.contextTokensMax);
   const isImages = size.endpoint === 'images';
   return {
     inputTokens: isImages ? 0 : inputTokens,
     cachedInputTokens: isImages ? 0 : inputTokens,
-    outputTokens: isText ? outputTokens : 0,
+    outputTokens: generatesText(size.endpoint) ? outputTokens : 0,
     images: isImages ? 1 : 0,
     imagePixels: isImages ? picturePixels : 0,
   };
@@ -46,5 +45,5 @@ function inputBoundOf({ endpoint, plaintextBytes }: SealedSize, model: Model): n
 
 /** Compute units that the node will count: it charges nothing for sealed embeddings and pictures. */
 export function sealedUnitsOf({ inputTokens, outputTokens }: Usage, endpoint: Endpoint): number {
-  return endpoint === 'chat' || endpoint === 'completions' ? inputTokens + outputTokens : 0;
+  return generatesText(endpoint) ? inputTokens + outputTokens : 0;
 }

@@ -14,3 +14,6 @@ export const noUsage: Usage = {
   images: 0,
   imagePixels: 0,
 };
+
+/** A rule of thumb where nobody tells the true count: a token of English text is about four bytes. */
+export const bytesPerTokenGuess = 4;

@@ -5,11 +5,12 @@ import { tagBytes } from '../confidential/cipher.ts';
 import { type Envelope, readEnvelope } from '../confidential/envelope.ts';
 import type { ApiKey } from '../domain/api-key.ts';
 import type { Failure } from '../domain/failure.ts';
-import type { Endpoint } from '../domain/model.ts';
+import { type Endpoint, generatesText } from '../domain/model.ts';
 import { picoUsdMax } from '../domain/money.ts';
 import { costBoundOf } from '../domain/price.ts';
 import { invalid } from '../domain/request-fields.ts';
 import { sealedBoundOf, sealedUnitsOf } from '../domain/sealed-bound.ts';
+import { bytesPerTokenGuess } from '../domain/usage.ts';
 import type { SealedRequest } from '../storage/node-locks.ts';
 import type { CatalogueView } from './catalogue-view.ts';
 import { findPriced, objectionTo, type Priced, type Quote, type QuoteRequest } from './quote.ts';
@@ -26,7 +27,6 @@ export type SealedQuote = {
 };
 
 const unavailable: Failure = { kind: 'gateway-unavailable', retryAfterMs: 1000 };
-const bytesPerTokenGuess = 4;
 
 export function createSealedQuoting(options: {
   readonly catalogue: CatalogueView;
@@ -60,13 +60,12 @@ function toSealedQuote(
   const cost = costBoundOf(price, bound);
   if (cost > picoUsdMax) return { kind: 'balance-exhausted', missing: cost };
   const guess = Math.ceil(plaintextBytes / bytesPerTokenGuess);
-  const isText = endpoint === 'chat' || endpoint === 'completions';
   return {
     kind: 'sealed-quote',
     quote: {
       kind: 'quote',
       ...{ model, price, bound, cost },
-      stream: isText && envelope.stream === true,
+      stream: generatesText(endpoint) && envelope.stream === true,
       usageWanted: true,
       estimatedInputTokens: Math.min(guess, bound.inputTokens),
       units: sealedUnitsOf(bound, endpoint),

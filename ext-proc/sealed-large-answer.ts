@@ -3,8 +3,9 @@
  * and usage, and wait for the verdict, so that an answer that must not be believed reaches its caller as JSON that does not end.
  */
 import { createAnswerScan } from '../domain/answer-scan.ts';
-import { isObject, parseObject } from '../domain/json.ts';
+import { parseObject } from '../domain/json.ts';
 import type { Pipeline } from './pipeline.ts';
+import { completedUsage } from './sealed-usage.ts';
 import type { Streamed } from './stream-answer.ts';
 import type { Tally } from './tally.ts';
 
@@ -39,11 +40,11 @@ export function createSealedLargeAnswer(options: { pipeline: Pipeline; tally: Ta
   };
 }
 
-/** SDKs demand the count of output tokens outside, which embeddings do not have; nobody has signed it. */
 function withOutputTokens(end: Buffer): Buffer {
   const at = end.lastIndexOf('"usage":');
   const rest = at === -1 ? undefined : parseObject(`{${end.subarray(at)}`);
-  if (!isObject(rest?.usage) || rest.usage.completion_tokens !== undefined) return end;
-  const usage = JSON.stringify({ usage: { ...rest.usage, completion_tokens: 0 } });
-  return Buffer.concat([end.subarray(0, at), Buffer.from(usage.slice(1))]);
+  const usage = completedUsage(rest?.usage);
+  if (!usage) return end;
+  const text = JSON.stringify({ usage });
+  return Buffer.concat([end.subarray(0, at), Buffer.from(text.slice(1))]);
 }

@@ -1,18 +1,17 @@
 /** Counts of a sealed answer: what the node tells in clear, and the lengths that everybody sees. */
 import type { Exchange } from '../domain/exchange.ts';
 import { type JsonObject, parseObject } from '../domain/json.ts';
+import { generatesText } from '../domain/model.ts';
 import { isBeyond, parseNodeUsage } from '../domain/node-usage.ts';
+import { bytesPerTokenGuess } from '../domain/usage.ts';
 import { type ExchangeHooks, keep, type Verdict } from './plugin.ts';
 import type { Tally } from './tally.ts';
 
-/** A token of English text is about four bytes. */
-const bytesPerToken = 4;
 /** Events that bring no token: the role, the end of each choice, the usage. */
 const bareEventsMax = 16;
 
 export function createSealedMeter(exchange: Exchange, tally: Tally): ExchangeHooks {
   const { bound, endpoint } = exchange;
-  const hasText = endpoint === 'chat' || endpoint === 'completions';
 
   function exceed(): Verdict {
     tally.exceeded = true;
@@ -28,7 +27,7 @@ export function createSealedMeter(exchange: Exchange, tally: Tally): ExchangeHoo
   }
 
   function countBytes(bytes: number): void {
-    tally.outputTokens = hasText ? Math.ceil(bytes / bytesPerToken) : 0;
+    tally.outputTokens = generatesText(endpoint) ? Math.ceil(bytes / bytesPerTokenGuess) : 0;
     // What pictures are in it, nobody sees: what was let in is what is billed.
     tally.images = bound.images;
   }

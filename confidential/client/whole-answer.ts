@@ -1,5 +1,6 @@
 /** One whole answer: opened and proven before the caller sees any of it, as JSON or as the events of a stream. */
 import type { JsonObject } from '../../domain/json.ts';
+import { generatesText } from '../../domain/model.ts';
 import { answerCharsMax } from '../answer.ts';
 import { openResponse } from '../response.ts';
 import { eventsOf } from './as-stream.ts';
@@ -29,7 +30,7 @@ export async function* wholeAnswer(exchange: Exchange): AsyncGenerator<string> {
 }
 
 function expectComplete(json: JsonObject, { endpoint }: Exchange): void {
-  if (endpoint !== 'chat' && endpoint !== 'completions') return;
+  if (!generatesText(endpoint)) return;
   const choices = choicesOf(json);
   if (choices.length === 0 || !choices.every(isFinished)) {
     throw new UnprovenError('end', 'the answer has a choice without an end');

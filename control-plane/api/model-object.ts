@@ -1,5 +1,5 @@
 /** A model as clients see it: the fields of OpenAI and those that OpenRouter adds for prices and sizes. */
-import type { Endpoint, Model } from '../../domain/model.ts';
+import { type Endpoint, generatesText, type Model } from '../../domain/model.ts';
 import { formatUsd } from '../../domain/money.ts';
 import type { Price } from '../../domain/price.ts';
 
@@ -64,7 +64,7 @@ export function toModelObject(model: PricedModel) {
 
 /** What the gateway hands on to nodes and every common server knows; a node may know more. */
 function parametersOf(endpoints: readonly Endpoint[]): readonly string[] {
-  const isText = endpoints.includes('chat') || endpoints.includes('completions');
+  const isText = endpoints.some(generatesText);
   return [
     ...(isText ? samplingParameters : []),
     ...(endpoints.includes('chat') ? chatParameters : []),

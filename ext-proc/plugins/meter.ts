@@ -1,12 +1,11 @@
 /** Counts what a node delivers and remembers the last usage that it told. */
 import type { Exchange } from '../../domain/exchange.ts';
 import { isObject, type JsonObject, objectsIn, parseObject } from '../../domain/json.ts';
+import { generatesText } from '../../domain/model.ts';
 import { parseNodeUsage } from '../../domain/node-usage.ts';
+import { bytesPerTokenGuess } from '../../domain/usage.ts';
 import { type ExtProcPlugin, keep } from '../plugin.ts';
 import { createSealedMeter } from '../sealed-meter.ts';
-
-/** A rule of thumb for answers whose node tells no count: a token of English text is about four bytes. */
-const bytesPerToken = 4;
 
 export const meter: ExtProcPlugin = {
   name: 'meter',
@@ -26,12 +25,14 @@ export const meter: ExtProcPlugin = {
       },
       responseBody({ json }) {
         readUsage(json);
-        tally.outputTokens = Math.ceil(textBytesOf(exchange, json) / bytesPerToken);
+        tally.outputTokens = Math.ceil(textBytesOf(exchange, json) / bytesPerTokenGuess);
         tally.images = objectsIn(json.data).length;
         return keep;
       },
       responsePiece(_piece, { bytes, items }) {
-        tally.outputTokens = hasText(exchange) ? Math.ceil(bytes / bytesPerToken) : 0;
+        tally.outputTokens = generatesText(exchange.endpoint)
+          ? Math.ceil(bytes / bytesPerTokenGuess)
+          : 0;
         tally.images = items;
       },
       responseEnd({ usageText }) {
@@ -53,10 +54,8 @@ function isContent(value: unknown): boolean {
   return value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 }
 
-const hasText = ({ endpoint }: Exchange) => endpoint === 'chat' || endpoint === 'completions';
-
 function textBytesOf(exchange: Exchange, json: JsonObject): number {
-  if (!hasText(exchange)) return 0;
+  if (!generatesText(exchange.endpoint)) return 0;
   return objectsIn(json.choices)
     .map((choice) => choice.message ?? choice.text ?? '')
     .map((content) => Buffer.byteLength(isObject(content) ? contentOf(content) : String(content)))

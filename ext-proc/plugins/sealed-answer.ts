@@ -10,6 +10,7 @@ import type { JsonObject } from '../../domain/json.ts';
 import { isObject } from '../../domain/json.ts';
 import { type ExtProcPlugin, keep, type Verdict } from '../plugin.ts';
 import { createSealedTail } from '../sealed-tail.ts';
+import { completedUsage } from '../sealed-usage.ts';
 
 const failed: Verdict = {
   kind: 'fail',
@@ -72,10 +73,7 @@ export function createSealedAnswer(options: {
   };
 }
 
-/** SDKs demand the count of output tokens outside, which embeddings do not have; nobody has signed it. */
 function withOutputTokens(json: JsonObject): Verdict {
-  const { usage } = json;
-  if (!isObject(usage) || usage.completion_tokens !== undefined) return keep;
-  const text = JSON.stringify({ ...json, usage: { ...usage, completion_tokens: 0 } });
-  return { kind: 'replace', text };
+  const usage = completedUsage(json.usage);
+  return usage ? { kind: 'replace', text: JSON.stringify({ ...json, usage }) } : keep;
 }
