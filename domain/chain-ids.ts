@@ -22,6 +22,15 @@ export function suiAddress(text: string): SuiAddress {
 /** Tags a number as a node's small id. */
 export const nodeSmallId = (id: bigint): NodeSmallId => u64(id) as NodeSmallId;
 
+/** The name that a node of the contract has in the fleet. */
+export const nodeNameOf = (nodeId: NodeSmallId | string): string => `sui-${nodeId}`;
+
+/** The small id of a node of the contract; nothing for a node that somebody declared. */
+export function smallIdIn(nodeName: string): bigint | undefined {
+  const digits = /^sui-(\d{1,19})$/.exec(nodeName)?.[1];
+  return digits === undefined ? undefined : BigInt(digits);
+}
+
 /** Tags a number as a task's small id. */
 export const taskSmallId = (id: bigint): TaskSmallId => u64(id) as TaskSmallId;
 

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Alarm, Progress } from '../../chain/indexer/state.ts';
-import { parseSuiAddress } from '../../domain/chain-ids.ts';
+import { overClaimOf } from '../../chain/keeper/claims.ts';
+import { nodeNameOf, parseSuiAddress } from '../../domain/chain-ids.ts';
 import { formatMicroUsdc } from '../../domain/deposit.ts';
 import type { ChainRecords } from '../../storage/chain-store.ts';
 import {
@@ -95,17 +96,16 @@ async function showStacks(context: CommandContext, options: Output): Promise<voi
   const value = [...state.stacks.values()].map(({ stackId, nodeId, taskId, units, ...stack }) => {
     const claim = state.claims.get(String(stackId));
     const own = BigInt(used.get(String(stackId)) ?? 0);
-    const over = claim && claim.unitsClaimed > own ? claim.unitsClaimed - own : 0n;
     return {
       stack: String(stackId),
-      node: `sui-${nodeId}`,
+      node: nodeNameOf(nodeId),
       model: models.get(taskId) ?? '',
       units: String(units),
       used: String(own),
       price_usd: formatMicroUsdc(stack.pricePerMillion),
       state: stack.standing,
       claimed: claim ? String(claim.unitsClaimed) : '',
-      over_claimed: String(over),
+      over_claimed: String(claim ? overClaimOf(claim.unitsClaimed, own) : 0n),
     };
   });
   const rows = value.toSorted((left, right) => Number(BigInt(left.stack) - BigInt(right.stack)));

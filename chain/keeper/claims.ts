@@ -14,6 +14,10 @@ export type ClaimJudgement = {
   readonly over: bigint;
 };
 
+/** Units of a stack that were claimed and not used. */
+export const overClaimOf = (claimed: bigint, used: bigint): bigint =>
+  claimed > used ? claimed - used : 0n;
+
 /** One for each claim, the largest loss first; a stack of which no use is known was not used. */
 export function judgeClaims(
   taken: Iterable<Taken>,
@@ -22,8 +26,7 @@ export function judgeClaims(
   return [...taken]
     .map(({ stackId, nodeId, unitsClaimed: claimed }) => {
       const own = used.get(stackId) ?? 0n;
-      const over = claimed > own ? claimed - own : 0n;
-      return { stackId, nodeId, claimed, used: own, over };
+      return { stackId, nodeId, claimed, used: own, over: overClaimOf(claimed, own) };
     })
     .toSorted((left, right) => order(right.over, left.over) || order(left.stackId, right.stackId));
 }

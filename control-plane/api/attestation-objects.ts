@@ -1,8 +1,9 @@
 /** Attestations as callers see them, and what they may ask for. */
+
+import { nodeNameOf } from '../../domain/chain-ids.ts';
 import type { Failure } from '../../domain/failure.ts';
 import { invalid } from '../../domain/request-fields.ts';
 import type { NodeAttestation } from '../attestation/attestor.ts';
-import { nodeNameOf } from '../discovery/chain-fleet.ts';
 
 /** Whose word all of it is: the gateway runs in no enclave and signs none of it. */
 const attestedBy = 'node evidence on chain';

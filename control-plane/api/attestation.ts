@@ -4,11 +4,11 @@
  */
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { etag } from 'hono/etag';
+import { nodeNameOf } from '../../domain/chain-ids.ts';
 import type { Failure } from '../../domain/failure.ts';
 import type { Fleet } from '../../domain/fleet.ts';
 import { invalid } from '../../domain/request-fields.ts';
 import type { Attestor, NodeAttestation } from '../attestation/attestor.ts';
-import { nodeNameOf } from '../discovery/chain-fleet.ts';
 import {
   parseNodeId,
   parseReportQuery,

@@ -2,13 +2,13 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { ApiKey } from '../../domain/api-key.ts';
+import { smallIdIn } from '../../domain/chain-ids.ts';
 import type { Failure } from '../../domain/failure.ts';
 import type { Fleet, FleetNode } from '../../domain/fleet.ts';
 import type { Catalogue } from '../../domain/model.ts';
 import { lockPath } from '../../domain/names.ts';
 import { lockLifeMs, locksMax, type NodeLock } from '../../domain/node-lock.ts';
 import { invalid } from '../../domain/request-fields.ts';
-import { smallIdIn } from '../discovery/chain-fleet.ts';
 import { readJson } from './body.ts';
 import { findModel } from './find-model.ts';
 import { toResponse } from './response.ts';

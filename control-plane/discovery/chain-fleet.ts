@@ -5,7 +5,12 @@
 import { type ChainState, type Rows, subscriptionId } from '../../chain/indexer/state.ts';
 import { toBase64 } from '../../confidential/base64.ts';
 import { isCanonicalKey, publicKeyBytes } from '../../confidential/keys.ts';
-import { type NodeSmallId, nodeSmallId, type SuiAddress } from '../../domain/chain-ids.ts';
+import {
+  type NodeSmallId,
+  nodeNameOf,
+  nodeSmallId,
+  type SuiAddress,
+} from '../../domain/chain-ids.ts';
 import type { Fleet, FleetNode, ModelOffer, OfferedPrice, Stack } from '../../domain/fleet.ts';
 import { type PicoUsd, picoUsd, picoUsdMax } from '../../domain/money.ts';
 import { judgeTasks, type ServedTask } from './chain-tasks.ts';
@@ -47,15 +52,6 @@ type Offer = {
   readonly asked: bigint;
   readonly stacks: readonly Rows['stacks'][];
 };
-
-/** The name that a node of the contract has in the fleet. */
-export const nodeNameOf = (nodeId: string): string => `sui-${nodeId}`;
-
-/** The small id of a node of the contract; nothing for a node that somebody declared. */
-export function smallIdIn(nodeName: string): bigint | undefined {
-  const digits = /^sui-(\d{1,19})$/.exec(nodeName)?.[1];
-  return digits === undefined ? undefined : BigInt(digits);
-}
 
 /** A million units at this price are all that an amount can hold: what asks for more is not offered. */
 const unitPriceMax = picoUsdMax / 1_000_000n;

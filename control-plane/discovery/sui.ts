@@ -1,6 +1,7 @@
 /** Discovery from the chain: the rows that the follower keeps, and the addresses that nodes' owners have registered. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChainState } from '../../chain/indexer/state.ts';
+import { nodeNameOf } from '../../domain/chain-ids.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ChainRecords } from '../../storage/chain-store.ts';
 import type { NodeRegistration, NodeRegistrations } from '../../storage/node-registrations.ts';
@@ -11,7 +12,6 @@ import {
   type ChainFleet,
   type ChainRows,
   type ModelDefaults,
-  nodeNameOf,
   toChainFleet,
 } from './chain-fleet.ts';
 import type { DiscoverySource, Notify } from './source.ts';
