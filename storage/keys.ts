@@ -3,7 +3,7 @@
  * `{model:<id>}`, keys of one contract `{chain:<databaseId>}`, of one treasury `{treasury:<chainId>:<address>}`, of
  * one chain's deposits `{deposits:<chainId>}`, the trees of receipts `{receipts}`, so that each script touches one slot of a cluster.
  */
-import type { SuiAddress } from '../domain/chain-ids.ts';
+import { parseSuiAddress, type SuiAddress } from '../domain/chain-ids.ts';
 
 export const accountKeys = (accountId: string) => ({
   /** Hash `available reserved settled deposited withdrawn name createdMs`; lives for ever. Its existence is the account's. */
@@ -87,6 +87,17 @@ export const receiptKeys = {
 
 /** One address may be used on several chains. */
 export type TreasuryId = { readonly chainId: string; readonly address: SuiAddress };
+
+/** A treasury as a member of a set. */
+export const treasuryToText = ({ chainId, address }: TreasuryId): string => `${chainId}:${address}`;
+
+/** Reads what `treasuryToText` wrote. */
+export function treasuryFromText(text: string): TreasuryId {
+  const [chainId = '', addressText = '', ...rest] = text.split(':');
+  const address = parseSuiAddress(addressText);
+  if (!address || rest.length > 0) throw new TypeError(`expected a treasury, got "${text}"`);
+  return { chainId, address };
+}
 
 /** What the keeper does with the money of one treasury, and what is withdrawn from it. All live for ever but the lease. */
 export const treasuryKeys = ({ chainId, address }: TreasuryId) => {

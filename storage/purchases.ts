@@ -3,8 +3,13 @@
  * meanwhile. Read from the keeper's own record, which stands before anything is sent, and until it is known what became of it.
  */
 import { operationFromJson } from '../chain/keeper/codec.ts';
-import { parseSuiAddress } from '../domain/chain-ids.ts';
-import { spendersKey, type TreasuryId, treasuryKeys } from './keys.ts';
+import {
+  spendersKey,
+  type TreasuryId,
+  treasuryFromText,
+  treasuryKeys,
+  treasuryToText,
+} from './keys.ts';
 import type { Redis } from './redis.ts';
 import { maybeTextFrom, textsFrom } from './reply.ts';
 
@@ -13,9 +18,8 @@ export async function addSpender(
   redis: Redis,
   options: { readonly stackOwner: string; readonly treasury: TreasuryId },
 ): Promise<void> {
-  const { chainId, address } = options.treasury;
   const key = spendersKey(options.stackOwner);
-  await redis.send(key, ['SADD', key, `${chainId}:${address}`]);
+  await redis.send(key, ['SADD', key, treasuryToText(options.treasury)]);
 }
 
 export type Purchases = { isUnderWay(stackOwner: string): Promise<boolean> };
@@ -31,15 +35,8 @@ export function createPurchases(redis: Redis): Purchases {
   return {
     async isUnderWay(stackOwner) {
       const key = spendersKey(stackOwner);
-      const spenders = textsFrom(await redis.send(key, ['SMEMBERS', key])).map(treasuryFrom);
+      const spenders = textsFrom(await redis.send(key, ['SMEMBERS', key])).map(treasuryFromText);
       return (await Promise.all(spenders.map(isBusy))).includes(true);
     },
   };
-}
-
-function treasuryFrom(text: string): TreasuryId {
-  const end = text.lastIndexOf(':');
-  const address = parseSuiAddress(text.slice(end + 1));
-  if (!address) throw new TypeError(`expected a treasury, got "${text}"`);
-  return { chainId: text.slice(0, end), address };
 }

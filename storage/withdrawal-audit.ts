@@ -4,7 +4,6 @@
  * them, when it must know what they show.
  */
 import { endedFromJson } from '../chain/keeper/codec.ts';
-import { parseSuiAddress } from '../domain/chain-ids.ts';
 import { worthOf } from '../domain/deposit.ts';
 import {
   type Withdrawal,
@@ -12,7 +11,7 @@ import {
   withdrawalReference,
 } from '../domain/withdrawal.ts';
 import { withdrawalFromJson, withdrawalStateFromText } from './codecs.ts';
-import { globalKeys, type TreasuryId, treasuryKeys } from './keys.ts';
+import { globalKeys, type TreasuryId, treasuryFromText, treasuryKeys } from './keys.ts';
 import { readHash } from './read-hash.ts';
 import type { Redis } from './redis.ts';
 import type { TakenMoney } from './replay.ts';
@@ -54,12 +53,7 @@ export async function readWithdrawals(redis: Redis): Promise<WithdrawalRows> {
 
 async function readTreasuries(redis: Redis): Promise<readonly TreasuryId[]> {
   const { treasuries: key } = globalKeys;
-  return textsFrom(await redis.send(key, ['SMEMBERS', key])).map((text) => {
-    const [chainId = '', addressText = ''] = text.split(':');
-    const address = parseSuiAddress(addressText);
-    if (!address) throw new TypeError(`expected a treasury, got "${text}"`);
-    return { chainId, address };
-  });
+  return textsFrom(await redis.send(key, ['SMEMBERS', key])).map(treasuryFromText);
 }
 
 /** Compares what was there before the entries were read, the entries, and what is there now. */

@@ -19,7 +19,7 @@ import {
   withdrawalStateToText,
   withdrawalToJson,
 } from './codecs.ts';
-import { globalKeys, type TreasuryId, treasuryKeys } from './keys.ts';
+import { globalKeys, type TreasuryId, treasuryKeys, treasuryToText } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { maybeTextFrom, textFrom, textsFrom } from './reply.ts';
 import { scripts } from './script.ts';
@@ -57,13 +57,13 @@ export type WithdrawalBookOptions = TreasuryId & {
 const queuedMax = 500;
 
 export function createWithdrawalBook(options: WithdrawalBookOptions): WithdrawalBook {
-  const { redis, chainId, address, accounts } = options;
+  const { redis, accounts } = options;
   const keys = treasuryKeys(options);
   const find = (reference: string) => findWithdrawal(options, reference);
 
   async function propose(withdrawal: Withdrawal): Promise<string> {
     // First, so that the audit finds whatever is in the book.
-    const treasury = `${chainId}:${address}`;
+    const treasury = treasuryToText(options);
     await redis.send(globalKeys.treasuries, ['SADD', globalKeys.treasuries, treasury]);
     const { reference } = withdrawal;
     const args = [keys.treasury, reference, withdrawalToJson(withdrawal)];
