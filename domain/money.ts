@@ -20,9 +20,15 @@ export function parseUsd(text: string): PicoUsd | undefined {
   const match = /^(\d{1,10})(?:\.(\d{1,12}))?$/.exec(text);
   if (!match) return undefined;
   const [, whole = '0', fraction = ''] = match;
-  const amount = BigInt(whole) * picoPerUsd + BigInt(fraction.padEnd(12, '0'));
+  const amount = inSmallestUnits(whole, { fraction, decimals: 12 });
   return amount > picoUsdMax ? undefined : picoUsd(amount);
 }
+
+/** The digits of a decimal number as a whole number of units of its last decimal; the fraction has no more than that. */
+export const inSmallestUnits = (
+  whole: string,
+  { fraction, decimals }: { readonly fraction: string; readonly decimals: number },
+): bigint => BigInt(whole + fraction.padEnd(decimals, '0'));
 
 /** Writes dollars as a decimal string without trailing zeros: exact, so that sums by a caller agree with ours. */
 export function formatUsd(amount: bigint): string {

@@ -3,10 +3,9 @@ import { z } from 'zod';
 import type { KeeperSettings } from '../../chain/keeper/plan.ts';
 import { normalType } from '../../chain/move-type.ts';
 import type { SuiAddress } from '../../domain/chain-ids.ts';
+import { inSmallestUnits } from '../../domain/money.ts';
 import { integerSetting } from '../../runtime/config.ts';
 import { addressSetting } from '../address-setting.ts';
-
-const digitsOfMicro = 6;
 
 /** Dollars with up to six decimals, as millionths of a USDC. */
 const usdcSetting = (fallback: string) =>
@@ -15,8 +14,8 @@ const usdcSetting = (fallback: string) =>
     .regex(/^\d{1,9}(\.\d{1,6})?$/, 'expected dollars such as 10 or 0.25')
     .default(fallback)
     .transform((text) => {
-      const [whole = '0', part = ''] = text.split('.');
-      return BigInt(whole + part.padEnd(digitsOfMicro, '0'));
+      const [whole = '0', fraction = ''] = text.split('.');
+      return inSmallestUnits(whole, { fraction, decimals: 6 });
     });
 
 const coinType = z
