@@ -3,7 +3,7 @@
 import { type ClaimJudgement, judgeClaims, type Taken } from '../../chain/keeper/claims.ts';
 import type { NodeSmallId, StackSmallId } from '../../domain/chain-ids.ts';
 
-type Record = { readonly claimed: bigint; readonly over: bigint };
+type Total = { readonly claimed: bigint; readonly over: bigint };
 
 export type Trust = {
   /** The largest loss first. */
@@ -22,16 +22,16 @@ const percent = 100n;
 /** Of all that was taken so far: a node that goes on honestly gets its weight back. */
 export function trustFrom(taken: Iterable<Taken>, used: ReadonlyMap<StackSmallId, bigint>): Trust {
   const judgements = judgeClaims(taken, used);
-  const records = new Map<NodeSmallId, Record>();
+  const totals = new Map<NodeSmallId, Total>();
   for (const { nodeId, claimed, over } of judgements) {
-    const record = records.get(nodeId) ?? { claimed: 0n, over: 0n };
-    records.set(nodeId, { claimed: record.claimed + claimed, over: record.over + over });
+    const total = totals.get(nodeId) ?? { claimed: 0n, over: 0n };
+    totals.set(nodeId, { claimed: total.claimed + claimed, over: total.over + over });
   }
   const overPercent = (nodeId: NodeSmallId): bigint => {
-    const record = records.get(nodeId);
+    const total = totals.get(nodeId);
     // Rounded up, so that nothing small goes unseen.
-    return record && record.claimed > 0n
-      ? (record.over * percent + record.claimed - 1n) / record.claimed
+    return total && total.claimed > 0n
+      ? (total.over * percent + total.claimed - 1n) / total.claimed
       : 0n;
   };
   return {
