@@ -3,20 +3,20 @@ import { z } from 'zod';
 import { digestText } from './digest.ts';
 import { receiptBody } from './receipt.ts';
 import { signedRoot } from './root.ts';
+import { signatureText } from './signing.ts';
 
 /** A tree has at most 2^32 leaves here, and each level one hash. */
 const proofMax = 32;
-const signature = z.string().regex(/^[0-9a-f]{128}$/);
 
 export const receiptDocument = z.discriminatedUnion('status', [
   z.strictObject({
     status: z.literal('pending'),
-    receipt: z.strictObject({ ...receiptBody.shape, key_id: z.string(), signature }),
+    receipt: z.strictObject({ ...receiptBody.shape, key_id: z.string(), signature: signatureText }),
     inclusion: z.null(),
   }),
   z.strictObject({
     status: z.literal('sealed'),
-    receipt: z.strictObject({ ...receiptBody.shape, key_id: z.string(), signature }),
+    receipt: z.strictObject({ ...receiptBody.shape, key_id: z.string(), signature: signatureText }),
     inclusion: z.strictObject({
       index: z.int().min(0),
       proof: z.array(digestText).max(proofMax),

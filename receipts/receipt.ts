@@ -8,7 +8,7 @@ import type { Evidence } from '../domain/evidence.ts';
 import { formatUsd, type PicoUsd } from '../domain/money.ts';
 import type { UsageRecord } from '../domain/reservation.ts';
 import { canonicalText, type Json } from './canonical.ts';
-import { digestText } from './digest.ts';
+import { digestFromHex, digestText } from './digest.ts';
 import { leafHashOf } from './merkle.ts';
 import { type Signed, signBody } from './signing.ts';
 
@@ -96,20 +96,19 @@ export function toReceiptBody(settled: Settled): ReceiptBody {
 function eventsOf({ charged, record, evidence }: Settled): ReceiptBody['event_log'] {
   const { usage, priceVersion: price_version, nodeId: node } = record;
   const { nodeSignature } = evidence;
-  const hashOf = (hex: string) => `sha256:${hex}`;
   return [
     {
       type: 'request.received',
       at: timeOf(evidence.startedMs),
-      hash: hashOf(evidence.requestHash),
+      hash: digestFromHex(evidence.requestHash),
     },
     { type: 'payment.held', usd: formatUsd(evidence.reserved), price_version },
-    { type: 'request.forwarded', node, hash: hashOf(evidence.forwardedHash) },
+    { type: 'request.forwarded', node, hash: digestFromHex(evidence.forwardedHash) },
     ...(nodeSignature ? [toSignedEvent(nodeSignature)] : []),
     {
       type: 'response.returned',
       at: timeOf(record.timeMs),
-      hash: hashOf(evidence.responseHash),
+      hash: digestFromHex(evidence.responseHash),
       bytes: evidence.responseBytes,
       complete: record.ending === 'completed',
     },

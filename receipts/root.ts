@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import type { SigningKey } from '../chain/keystore.ts';
 import { canonicalText } from './canonical.ts';
-import { digestOf, digestText, toDigest } from './digest.ts';
-import { type Signed, signBody } from './signing.ts';
+import { digestFromHex, digestOf, digestText, toDigest } from './digest.ts';
+import { type Signed, signatureText, signBody } from './signing.ts';
 
 const rootVersion = 'atoma-receipt-root/1';
 
@@ -25,12 +25,12 @@ const rootBody = z.strictObject({
 export const signedRoot = z.strictObject({
   ...rootBody.shape,
   key_id: z.string(),
-  signature: z.string().regex(/^[0-9a-f]{128}$/),
+  signature: signatureText,
 });
 
 export type SignedRoot = Signed<z.infer<typeof rootBody>>;
 
-const beforeFirst = `sha256:${'0'.repeat(64)}`;
+const beforeFirst = digestFromHex('0'.repeat(64));
 
 /** The hash by which the next root names this one. */
 export function rootHashOf({ signature: _, ...named }: SignedRoot): string {

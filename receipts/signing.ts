@@ -1,7 +1,11 @@
 /** Ed25519 over canonical JSON: `key_id` stands inside what is signed, `signature` outside. */
 import { hash, sign, verify } from 'node:crypto';
+import { z } from 'zod';
 import { type SigningKey, toPublicKeyObject } from '../chain/keystore.ts';
 import { canonicalText, type Json } from './canonical.ts';
+
+/** Ed25519, in hex. */
+export const signatureText = z.string().regex(/^[0-9a-f]{128}$/);
 
 export type Signed<Body> = Body & { readonly key_id: string; readonly signature: string };
 
