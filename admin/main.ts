@@ -2,28 +2,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { runFile } from '../launch/run-file.ts';
 import { readKeyPassphrase } from '../runtime/key-passphrase.ts';
 import { createLogger } from '../runtime/log.ts';
 import { createStorage, type Storage } from '../storage/storage.ts';
 import { CommandError } from './command.ts';
 import { runProgram } from './program.ts';
 
-const running = z.object({
-  redisUrl: z.string(),
-  envoyAdmin: z.string(),
-  suiChainId: z.string().optional(),
-  suiDatabase: z.string().optional(),
-  treasury: z.string().optional(),
-  stackOwner: z.string().optional(),
-});
+const running = runFile.omit({ pid: true, baseUrl: true });
 
-const runFile = join(process.env.ATOMA_DATA_DIR || 'data', 'run.json');
+const runPath = join(process.env.ATOMA_DATA_DIR || 'data', 'run.json');
 
 /** Where the instance of the data folder can be reached; nothing while none runs. */
 function readRunFile(): z.infer<typeof running> | undefined {
   try {
-    return running.parse(JSON.parse(readFileSync(runFile, 'utf8')));
+    return running.parse(JSON.parse(readFileSync(runPath, 'utf8')));
   } catch {
     return undefined;
   }
@@ -35,7 +29,7 @@ async function connect(): Promise<Storage> {
   const redisUrl = process.env.REDIS_URL || readRunFile()?.redisUrl;
   if (redisUrl === undefined) {
     throw new CommandError(
-      `No running instance was found (${runFile}). Start one with "npm start", or set REDIS_URL.`,
+      `No running instance was found (${runPath}). Start one with "npm start", or set REDIS_URL.`,
     );
   }
   const opened = await createStorage({

@@ -3,7 +3,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-const runFile = z.object({
+/** What stands in the file once the instance is reachable; before that it is the process alone. */
+export const runFile = z.object({
   pid: z.int(),
   redisUrl: z.string(),
   envoyAdmin: z.string(),
