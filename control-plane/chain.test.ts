@@ -5,16 +5,16 @@ import { type AtomaWorld, setUpAtoma } from '../devnet/sui/testing.ts';
 import { suiAddress } from '../domain/chain-ids.ts';
 import type { Fleet } from '../domain/fleet.ts';
 import { parseConfig } from '../runtime/config.ts';
-import { createChainMetrics, createRegistry, createTreasuryMetrics } from '../runtime/metrics.ts';
+import type { createRegistry } from '../runtime/metrics.ts';
 import { silentLog } from '../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../storage/storage.ts';
+import { startChainParts } from '../test/chain-parts.ts';
 import { startRedis, type TestRedis } from '../test/redis.ts';
-import { type ChainParts, startChain } from './chain.ts';
+import type { ChainParts } from './chain.ts';
 import { chainSettingsOf } from './chain-settings.ts';
 import { configSchema } from './config.ts';
 import { createFleetRecorder } from './discovery/testing.ts';
 import { signedRegistration, testKey } from './nodes/testing.ts';
-import { openParties } from './treasury/keys.ts';
 
 const buyer = suiAddress(`0x${'b'.repeat(64)}`);
 const ada = testKey(1);
@@ -43,21 +43,8 @@ afterEach(async () => {
 });
 
 async function start(): Promise<void> {
-  const settings = settingsFrom({
-    ATOMA_SUI_FULL_NODE: `http://${served.address}`,
-    ATOMA_SUI_CHAIN_ID: served.chain.chainId(),
-    ATOMA_SUI_PACKAGE: world.packageId,
-    ATOMA_SUI_DATABASE: world.dbId,
-    ATOMA_STACK_OWNER_ADDRESS: buyer,
-    ATOMA_NODE_ADDRESS_ALLOW: '127.0.0.0/8',
-  });
-  registry = createRegistry('test');
-  const metrics = createChainMetrics(registry);
-  const treasuryMetrics = createTreasuryMetrics(registry);
-  const countFailure = () => undefined;
-  const parties = await openParties(settings, undefined);
-  const tools = { verifiers: [], storage, metrics, treasuryMetrics, countFailure, log: silentLog };
-  chain = startChain({ ...settings, parties }, tools);
+  const env = { ATOMA_STACK_OWNER_ADDRESS: buyer, ATOMA_NODE_ADDRESS_ALLOW: '127.0.0.0/8' };
+  ({ chain, registry } = await startChainParts({ served, world, storage, env }));
   recorder = createFleetRecorder();
   await chain.source.start(recorder.notify);
 }
@@ -65,14 +52,6 @@ async function start(): Promise<void> {
 async function stop(): Promise<void> {
   await chain.source.close();
   await chain.close();
-}
-
-function settingsFrom(env: Readonly<Record<string, string>>) {
-  const result = parseConfig(configSchema, env);
-  if (result.kind === 'problems') throw new Error(result.problems.join('\n'));
-  const settings = chainSettingsOf(result.config);
-  if (!settings) throw new Error('no chain');
-  return settings;
 }
 
 const register = (address = 'http://127.0.0.1:4000', nodeId = 1) =>

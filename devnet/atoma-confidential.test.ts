@@ -10,6 +10,7 @@ import { stackSmallId } from '../domain/chain-ids.ts';
 import { type AtomaNodeHandle, createAtomaNode } from './atoma-node.ts';
 import { createOpenAiNode } from './openai-node.ts';
 import { chatModel } from './served-model.ts';
+import { dataOf, refusalOf } from './testing.ts';
 
 const seeded = (name: string) => {
   const key = parseKeystoreEntry(toKeystoreEntry(blake2b256(name)));
@@ -82,17 +83,6 @@ async function open(sent: ReturnType<typeof send>) {
   if (opened.kind !== 'opened') throw new Error(opened.kind);
   return { ...opened, json: JSON.parse(Buffer.from(opened.plaintext).toString()), text };
 }
-
-const refusalOf = async (sent: ReturnType<typeof send>) => {
-  const { status, text } = await sent;
-  return [status, JSON.parse(text).error.code];
-};
-
-const dataOf = (text: string) =>
-  text
-    .split('\n\n')
-    .filter((frame) => frame.startsWith('data: '))
-    .map((frame) => frame.slice('data: '.length));
 
 describe('a sealed request to an Atoma node', () => {
   it('is answered sealed and signed, with usage in clear', async () => {

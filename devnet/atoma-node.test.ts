@@ -5,6 +5,7 @@ import { signBody } from '../chain/request-signature.ts';
 import { checkResponse } from '../chain/response-signature.ts';
 import { type AtomaNodeHandle, createAtomaNode } from './atoma-node.ts';
 import { chatModel } from './served-model.ts';
+import { dataOf, refusalOf } from './testing.ts';
 
 const seeded = (name: string) => {
   const key = parseKeystoreEntry(toKeystoreEntry(createHash('sha256').update(name).digest()));
@@ -49,17 +50,6 @@ async function send(
   const response = await fetch(`${node.url}${path}`, { method: 'POST', body: text, headers });
   return { status: response.status, text: await response.text() };
 }
-
-const refusalOf = async (sent: ReturnType<typeof send>) => {
-  const { status, text } = await sent;
-  return [status, JSON.parse(text).error.code];
-};
-
-const dataOf = (text: string) =>
-  text
-    .split('\n\n')
-    .filter((frame) => frame.startsWith('data: '))
-    .map((frame) => frame.slice('data: '.length));
 
 describe('an Atoma node', () => {
   it('signs its answers', async () => {

@@ -1,15 +1,11 @@
 /** The chain part of a control plane, following the stand-in full node, with a Redis of its own. */
 import type { Verifier } from '../attestation/verifier.ts';
-import { type ChainParts, startChain } from '../control-plane/chain.ts';
-import { chainSettingsOf } from '../control-plane/chain-settings.ts';
-import { configSchema } from '../control-plane/config.ts';
-import { openParties } from '../control-plane/treasury/keys.ts';
+import type { ChainParts } from '../control-plane/chain.ts';
 import { startFullNode } from '../devnet/sui/full-node.ts';
 import { type AtomaWorld, setUpAtoma } from '../devnet/sui/testing.ts';
-import { parseConfig } from '../runtime/config.ts';
-import { createChainMetrics, createRegistry, createTreasuryMetrics } from '../runtime/metrics.ts';
 import { silentLog } from '../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../storage/storage.ts';
+import { startChainParts } from './chain-parts.ts';
 import { startRedis } from './redis.ts';
 
 export type FollowedChain = {
@@ -28,26 +24,13 @@ export async function startFollowedChain(options: {
   const storage = await createStorage({ redisUrl: redis.url, log: silentLog });
   const served = await startFullNode({ checkpointMs: 20 });
   const world = setUpAtoma(served.chain, options.prices);
-  const settings = settingsFrom({
-    ATOMA_SUI_FULL_NODE: `http://${served.address}`,
-    ATOMA_SUI_CHAIN_ID: served.chain.chainId(),
-    ATOMA_SUI_PACKAGE: world.packageId,
-    ATOMA_SUI_DATABASE: world.dbId,
-    ATOMA_STACK_OWNER_ADDRESS: `0x${'b'.repeat(64)}`,
+  const { chain } = await startChainParts({
+    served,
+    world,
+    storage,
+    verifiers: options.verifiers,
+    env: { ATOMA_STACK_OWNER_ADDRESS: `0x${'b'.repeat(64)}` },
   });
-  const registry = createRegistry('test');
-  const parties = await openParties(settings, undefined);
-  const chain = startChain(
-    { ...settings, parties },
-    {
-      storage,
-      metrics: createChainMetrics(registry),
-      treasuryMetrics: createTreasuryMetrics(registry),
-      verifiers: options.verifiers,
-      countFailure: () => undefined,
-      log: silentLog,
-    },
-  );
   return {
     storage,
     world,
@@ -59,12 +42,4 @@ export async function startFollowedChain(options: {
       await redis.stop();
     },
   };
-}
-
-function settingsFrom(env: Readonly<Record<string, string>>) {
-  const result = parseConfig(configSchema, env);
-  if (result.kind === 'problems') throw new Error(result.problems.join('\n'));
-  const settings = chainSettingsOf(result.config);
-  if (!settings) throw new Error('no chain');
-  return settings;
 }

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { suiAddress } from '../../domain/chain-ids.ts';
 import { locksMax } from '../../domain/node-lock.ts';
 import { chatModel } from './fleet.ts';
-import { startTestGateway, type TestGateway, until, untilSettled } from './gateway.ts';
+import { type TestGateway, until, untilSettled } from './gateway.ts';
 import { errorIn, type RawAnswer } from './raw.ts';
 import {
   askForLock,
@@ -14,16 +14,12 @@ import {
   sealedPaths,
   sendSealed,
 } from './sealed.ts';
-import { loneModel, sealedModels, sealedNodes } from './sealed-fleet.ts';
+import { loneModel, startSealedGateway } from './sealed-fleet.ts';
 import { usageOf } from './usage.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await startTestGateway({
-    models: sealedModels,
-    nodes: sealedNodes,
-    replicas: { extAuthz: 2, extProc: 2 },
-  });
+  gateway = await startSealedGateway();
 });
 afterAll(() => gateway?.close());
 afterEach(async () => {

@@ -5,15 +5,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openResponse } from '../../confidential/response.ts';
 import { chatModel } from './fleet.ts';
-import { startTestGateway, type TestGateway, until, untilSettled } from './gateway.ts';
+import { type TestGateway, until, untilSettled } from './gateway.ts';
 import { errorIn, type RawAnswer } from './raw.ts';
 import { everythingIn } from './redis-scan.ts';
 import { lockNode, openStream, openWhole, seal, sealedPaths, sendSealed } from './sealed.ts';
 import {
   loneModel,
   pictureModel,
-  sealedModels,
-  sealedNodes,
+  startSealedGateway,
   tightModel,
   vectorModel,
 } from './sealed-fleet.ts';
@@ -21,11 +20,7 @@ import { usageLineOf } from './usage.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await startTestGateway({
-    models: sealedModels,
-    nodes: sealedNodes,
-    replicas: { extAuthz: 2, extProc: 2 },
-  });
+  gateway = await startSealedGateway();
 });
 afterAll(() => gateway?.close());
 afterEach(async () => {

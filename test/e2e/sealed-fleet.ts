@@ -1,6 +1,7 @@
-/** Models and nodes for sealed requests: some alone on their node, so that a test knows who is locked. */
+/** A gateway for sealed requests: of its models some are alone on their node, so that a test knows who is locked. */
 import type { NetworkModelInput, NetworkNodeInput } from '../../devnet/network-schema.ts';
 import { models, nodes } from './fleet.ts';
+import { startTestGateway, type TestGateway } from './gateway.ts';
 
 export const vectorModel = 'vault/embed';
 export const pictureModel = 'vault/paint';
@@ -17,7 +18,7 @@ const text = {
   created: 1_735_689_600,
   price: { input: '0.5', cached_input: '0.25', output: '1.5' },
 };
-export const sealedModels: readonly NetworkModelInput[] = [
+const sealedModels: readonly NetworkModelInput[] = [
   ...models,
   { ...text, id: loneModel },
   { ...text, id: tightModel, output_tokens_max: 16 },
@@ -36,8 +37,16 @@ export const sealedModels: readonly NetworkModelInput[] = [
     price: { image: '0.01', image_pixel: '0.001' },
   },
 ];
-export const sealedNodes: readonly NetworkNodeInput[] = [
+const sealedNodes: readonly NetworkNodeInput[] = [
   ...nodes,
   { id: 'vault', protocol: 'atoma', models: [vectorModel, pictureModel] },
   { id: 'lone', protocol: 'atoma', models: [loneModel, tightModel] },
 ];
+
+/** With two of each service that decides, so that what one knows the other must. */
+export const startSealedGateway = (): Promise<TestGateway> =>
+  startTestGateway({
+    models: sealedModels,
+    nodes: sealedNodes,
+    replicas: { extAuthz: 2, extProc: 2 },
+  });

@@ -3,23 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toKeystoreEntry } from '../../chain/keystore.ts';
-import { startChain } from '../../control-plane/chain.ts';
-import { chainSettingsOf } from '../../control-plane/chain-settings.ts';
-import { configSchema } from '../../control-plane/config.ts';
 import { createFleetRecorder } from '../../control-plane/discovery/testing.ts';
 import { signedRegistration, testKey } from '../../control-plane/nodes/testing.ts';
-import { openParties } from '../../control-plane/treasury/keys.ts';
 import { type FullNode as StandIn, startFullNode } from '../../devnet/sui/full-node.ts';
 import { type AtomaWorld, setUpAtoma } from '../../devnet/sui/testing.ts';
 import { suiAddress } from '../../domain/chain-ids.ts';
-import { parseConfig } from '../../runtime/config.ts';
-import {
-  createChainMetrics,
-  createRegistry,
-  createTreasuryMetrics,
-} from '../../runtime/metrics.ts';
 import { silentLog } from '../../runtime/silent-log.ts';
 import { createStorage, type Storage } from '../../storage/storage.ts';
+import { startChainParts } from '../chain-parts.ts';
 import { startRedis } from '../redis.ts';
 
 /** The one task of the chain. */
@@ -116,34 +107,20 @@ async function startParts(options: {
     await writeFile(file, toKeystoreEntry(new Uint8Array(32).fill(byte)), { mode: 0o600 });
     return file;
   };
-  const result = parseConfig(configSchema, {
-    ATOMA_SUI_FULL_NODE: `http://${address}`,
-    ATOMA_SUI_CHAIN_ID: served.chain.chainId(),
-    ATOMA_SUI_PACKAGE: world.packageId,
-    ATOMA_SUI_DATABASE: world.dbId,
-    ATOMA_SUI_USDC_TYPE: served.chain.usdcType,
-    ATOMA_TREASURY_KEY_FILE: await keyFile('treasury', 40),
-    ATOMA_STACK_OWNER_KEY_FILE: await keyFile('stack-owner', 41),
-    ATOMA_NODE_ADDRESS_ALLOW: '127.0.0.0/8',
-    ATOMA_STACK_RUNWAY_UNITS_MIN: '1500000',
-    ...env,
-  });
-  if (result.kind === 'problems') throw new Error(result.problems.join('\n'));
-  const settings = chainSettingsOf(result.config);
-  if (!settings) throw new Error('no chain');
-  const registry = createRegistry('test');
-  const parties = await openParties(settings, undefined);
-  const chain = startChain(
-    { ...settings, parties },
-    {
-      storage,
-      metrics: createChainMetrics(registry),
-      treasuryMetrics: createTreasuryMetrics(registry),
-      verifiers: [],
-      countFailure: () => undefined,
-      log: silentLog,
+  const { chain, registry } = await startChainParts({
+    served,
+    world,
+    storage,
+    env: {
+      ATOMA_SUI_FULL_NODE: `http://${address}`,
+      ATOMA_SUI_USDC_TYPE: served.chain.usdcType,
+      ATOMA_TREASURY_KEY_FILE: await keyFile('treasury', 40),
+      ATOMA_STACK_OWNER_KEY_FILE: await keyFile('stack-owner', 41),
+      ATOMA_NODE_ADDRESS_ALLOW: '127.0.0.0/8',
+      ATOMA_STACK_RUNWAY_UNITS_MIN: '1500000',
+      ...env,
     },
-  );
+  });
   const recorder = createFleetRecorder();
   await chain.source.start(recorder.notify);
   return { chain, recorder, registry };
